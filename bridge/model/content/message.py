@@ -1,0 +1,62 @@
+"""Something said: a post, a reply, a message in a thread."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from bridge.model.ids import Native, ObjectId
+from bridge.model.richtext import RichText
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """A person named in the text, and how they were called there."""
+
+    actor: Native
+    name: str
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A file beside the words. Sizes in bytes and pixels, `duration` in seconds, `focus` x and y in -1..1."""
+
+    url: str
+    media_type: str
+    description: str = ""
+    name: str = ""
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+    blurhash: str | None = None
+    focus: tuple[float, float] | None = None
+    sensitive: bool = False
+
+
+class ContentNote(msgspec.Struct, frozen=True):
+    """What the author says before one looks: a content warning."""
+
+    text: str = ""
+    sensitive: bool = True
+
+
+class Manner(enum.StrEnum):
+    """How it was said on Matrix; elsewhere `emote` shows as the name before the words."""
+
+    TEXT = "text"
+    EMOTE = "emote"
+    NOTICE = "notice"
+
+
+class Message(msgspec.Struct, frozen=True, tag="message"):
+    """`thread` is the object at the root of the conversation (None when this is one), `reply_to` the object answered."""
+
+    text: RichText
+    reply_to: ObjectId | None = None
+    thread: ObjectId | None = None
+    mentions: tuple[Mention, ...] = ()
+    language: str | None = None
+    title: str | None = None
+    note: ContentNote | None = None
+    attachments: tuple[Attachment, ...] = ()
+    manner: Manner = Manner.TEXT

@@ -1,0 +1,96 @@
+"""Where something is said, and which places carry one conversation."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from bridge.model.audience import Audience
+from bridge.model.ids import ChannelId, CommunityId, Native
+
+
+class PlaceKind(enum.StrEnum):
+    ROOM = "room"
+    """A Matrix room or a loopback place."""
+    GROUP = "group"
+    """A followable group this node serves."""
+    FOREIGN_GROUP = "foreign_group"
+    """A group on another server that people here follow and post to."""
+
+
+class Join(enum.StrEnum):
+    PUBLIC = "public"
+    KNOCK = "knock"
+    RESTRICTED = "restricted"
+    INVITE = "invite"
+
+
+class History(enum.StrEnum):
+    WORLD = "world_readable"
+    SHARED = "shared"
+    INVITED = "invited"
+    JOINED = "joined"
+
+
+class Openness(msgspec.Struct, frozen=True):
+    """Who can come in and read; the closed side is the default, so what we do not know never widens."""
+
+    join: Join = Join.INVITE
+    history: History = History.JOINED
+    encrypted: bool = False
+
+
+OPEN = Openness(Join.PUBLIC, History.WORLD)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One side of a conversation."""
+
+    native: Native
+    kind: PlaceKind
+    name: str = ""
+    openness: Openness = Openness()
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """The places that carry one conversation of a community."""
+
+    id: ChannelId
+    community: CommunityId
+    places: tuple[Place, ...]
+
+    def place(self, native: Native) -> Place | None:
+        return next((place for place in self.places if place.native == native), None)
+
+
+class Community(msgspec.Struct, frozen=True):
+    """The people a set of channels and norms belongs to; `handle` is the group's name on the fediverse."""
+
+    id: CommunityId
+    handle: str
+    name: str
+    about: str = ""
+    retired: bool = False
+
+
+def ceiling(place: Place) -> Audience:
+    """How far words written here may travel: the table "Place ceilings" of norms.md 3.1."""
+    if place.openness.encrypted:
+        return Audience.LOCAL
+    if place.kind is not PlaceKind.ROOM:
+        return Audience.PUBLIC
+    if place.openness.join is Join.PUBLIC:
+        return Audience.PUBLIC if place.openness.history is History.WORLD else Audience.UNLISTED
+    return Audience.COMMUNITY
+
+
+def admits(place: Place, audience: Audience) -> bool:
+    """May something with this audience be shown here? "Destination ceilings" of norms.md 3.1."""
+    if place.kind is not PlaceKind.ROOM:
+        return True
+    if audience >= Audience.DIRECT:
+        return False
+    if audience is Audience.COMMUNITY:
+        return place.openness.history is not History.WORLD and place.openness.join is not Join.PUBLIC
+    return True

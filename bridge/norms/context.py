@@ -1,0 +1,104 @@
+"""The frozen facts a norm may see; the relay loads them, `judge` reads nothing else."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime, timedelta
+
+import msgspec
+
+from bridge.model.actor import Mark
+from bridge.model.audience import Audience
+from bridge.model.content.release import Ending
+from bridge.model.ids import CommunityId, Native
+from bridge.model.place import Place
+
+
+class Crossing(enum.StrEnum):
+    """A person's state of consent (N01)."""
+
+    OFF = "off"
+    ASK = "ask"
+    QUIET = "quiet"
+    ON = "on"
+
+
+class Keep(enum.StrEnum):
+    """What the author said about this one item: 📣 or `!cross this`, 🏠 or `#local`."""
+
+    UNSAID = ""
+    CROSS = "cross"
+    LOCAL = "local"
+
+
+class Rank(enum.StrEnum):
+    """Standing (norms.md 3.3). A reader follows and has not been let in yet; visitor rules apply to what they write."""
+
+    VISITOR = "visitor"
+    READER = "reader"
+    NEWCOMER = "newcomer"
+    KNOWN = "known"
+
+
+class Consent(msgspec.Struct, frozen=True):
+    """One person's word for one community; `rooms` are their exceptions per place. `grace` in seconds (0, 15, 60; demo: 2)."""
+
+    actor: Native
+    community: CommunityId
+    state: Crossing = Crossing.OFF
+    rooms: tuple[tuple[Native, Crossing], ...] = ()
+    grace: int = 15
+    since: datetime | None = None
+    opted_in_by_act: bool = False
+
+    def in_room(self, place: Native) -> Crossing:
+        return next((state for native, state in self.rooms if native == place), self.state)
+
+
+class ActorFacts(msgspec.Struct, frozen=True):
+    """`consent` None means we know of none (norms.md 3.13: treated as off for words that would leave their home network).
+
+    `needs_consent`: this person's network is not the group's: their words leave only with their yes. `ghost_of_ours`, `ghost_of_other`:
+    an actor some bridge controls. `released`: items of theirs that were let in.
+    """
+
+    rank: Rank
+    needs_consent: bool
+    consent: Consent | None = None
+    marks: frozenset[Mark] = frozenset()
+    ghost_of_ours: bool = False
+    ghost_of_other: bool = False
+    automated: bool = False
+    released: int = 0
+
+
+class TargetFacts(msgspec.Struct, frozen=True):
+    """The object an edit, reaction, reply or retraction is about. `held_until`: it is waiting itself, and until when."""
+
+    author: Native
+    crossed: bool
+    audience: Audience = Audience.PUBLIC
+    held_until: datetime | None = None
+    held_for_review: bool = False
+    retracted: bool = False
+
+
+class Context(msgspec.Struct, frozen=True):
+    """`keep` is the author's word on this item; `released` how its wait ended, if it waited (`waits`: the codes it has waited for, so a second
+    judgement does not ask again); `relayed_before`: the loop guard's keyed hash of (author, words) was relayed in the last 24 h.
+    `destinations` are the other places of the channel and, for a group that announces, the place itself.
+    """
+
+    now: datetime
+    node: str
+    origin: Place
+    destinations: tuple[Place, ...]
+    author: ActorFacts
+    target: TargetFacts | None = None
+    keep: Keep = Keep.UNSAID
+    released: Ending | None = None
+    waits: frozenset[str] = frozenset()
+    relayed_before: bool = False
+    default_grace: int = 15
+    ask_ttl: timedelta = timedelta(hours=24)
+    review_ttl: timedelta = timedelta(hours=24)
