@@ -1,0 +1,290 @@
+"""Everything that can be written, as frozen values: `Journal.commit` applies a list of them in one transaction.
+
+Each is idempotent: applying it a second time changes nothing. Storage matches over `Change` exhaustively.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from bridge.model.actor import Actor, Ghost
+from bridge.model.content.release import Ending
+from bridge.model.event import Event
+from bridge.model.ids import ChannelId, CommunityId, EventId, Native, ObjectId, RosterId
+from bridge.model.item import Dead, Destination, Item, Omission
+from bridge.model.place import Channel, Community, Place
+from bridge.model.record import Follow, Hold, KnownObject, Wait
+from bridge.norms.context import Consent
+from bridge.norms.decision import Decision
+
+
+class AppendEvent(msgspec.Struct, frozen=True):
+    """Into EVENTS under its community; a known id is not written again. `intake` is the entry it was read from (erased with it)."""
+
+    event: Event
+    intake: int | None = None
+
+
+class EraseEvent(msgspec.Struct, frozen=True):
+    """The words go, the fact stays: bodies of the event and of the intake entry it came from are overwritten. `ended` as in Record."""
+
+    event_id: EventId
+    ended: str
+
+
+class EndEvent(msgspec.Struct, frozen=True):
+    """How the event ended, for people (`crossed`, `answered`, `folded` …); intake bytes are erased, the event's own body is kept."""
+
+    event_id: EventId
+    ended: str
+
+
+class EraseIntake(msgspec.Struct, frozen=True):
+    """`why` stays (an Ignored's reason), the bytes go. `refused` is counted and listed."""
+
+    seq: int
+    why: str
+    refused: bool = False
+
+
+class Park(msgspec.Struct, frozen=True):
+    """The lane entry is done, the wait is a row."""
+
+    wait: Wait
+
+
+class Unpark(msgspec.Struct, frozen=True):
+    seq: int
+
+
+class PutDecision(msgspec.Struct, frozen=True):
+    decision: Decision
+    at: datetime
+
+
+class PutObject(msgspec.Struct, frozen=True):
+    """The current form: birth or edit. `event` is what `Objects.current` gives back. Never revives a retracted object."""
+
+    known: KnownObject
+    event: Event
+
+
+class Retract(msgspec.Struct, frozen=True):
+    """The object was taken back: its body, and the bodies of ordinary items not yet needed, go; pending holds of it end; `native` is kept
+    as a tombstone so that a late create stays dead (also when the object was never seen)."""
+
+    object: ObjectId
+    native: Native | None
+    at: datetime
+
+
+class PutCopy(msgspec.Struct, frozen=True):
+    """`place` calls its copy `native`."""
+
+    object: ObjectId
+    place: Native
+    native: str
+
+
+class PutHold(msgspec.Struct, frozen=True):
+    hold: Hold
+
+
+class EndHold(msgspec.Struct, frozen=True):
+    event_id: EventId
+    ending: Ending
+    at: datetime
+
+
+class AppendItem(msgspec.Struct, frozen=True):
+    """Into OUT; a known id is not written again. Destinations in `item.to` come to be as needed."""
+
+    item: Item
+    at: datetime
+
+
+class PutOmission(msgspec.Struct, frozen=True):
+    omission: Omission
+
+
+class JoinRoster(msgspec.Struct, frozen=True):
+    """From now on `destination` hears the roster; `member` is who for (a destination leaves when its last member does)."""
+
+    roster: RosterId
+    destination: Destination
+    member: Native
+
+
+class LeaveRoster(msgspec.Struct, frozen=True):
+    roster: RosterId
+    member: Native
+
+
+class PutActor(msgspec.Struct, frozen=True):
+    actor: Actor
+    at: datetime
+
+
+class ForgetActor(msgspec.Struct, frozen=True):
+    native: Native
+    at: datetime
+
+
+class PutGhost(msgspec.Struct, frozen=True):
+    """Raises Conflict when the handle belongs to somebody else."""
+
+    ghost: Ghost
+
+
+class EndGhost(msgspec.Struct, frozen=True):
+    native: Native
+    at: datetime
+
+
+class PutFollow(msgspec.Struct, frozen=True):
+    follow: Follow
+
+
+class DropFollow(msgspec.Struct, frozen=True):
+    actor: Native
+    target: Native
+
+
+class PutConsent(msgspec.Struct, frozen=True):
+    consent: Consent
+
+
+class LetIn(msgspec.Struct, frozen=True):
+    """One more item of theirs was let in (standing, norms.md 3.3)."""
+
+    actor: Native
+    community: CommunityId
+    event_id: EventId
+
+
+class NoteRelayed(msgspec.Struct, frozen=True):
+    """The loop guard's keyed hash, for 24 h."""
+
+    hash_: str
+    until: datetime
+
+
+class PutConversation(msgspec.Struct, frozen=True):
+    """The bot talks with `actor` in `place`; None forgets it."""
+
+    actor: Native
+    place: Native | None
+
+
+class PutCommunity(msgspec.Struct, frozen=True):
+    community: Community
+
+
+class PutChannel(msgspec.Struct, frozen=True):
+    """All its places; a place belongs to one channel at most (Conflict otherwise)."""
+
+    channel: Channel
+
+
+class DropPlace(msgspec.Struct, frozen=True):
+    channel: ChannelId
+    place: Native
+
+
+class PutPlace(msgspec.Struct, frozen=True):
+    """New openness or name of a place that is already in a channel."""
+
+    place: Place
+
+
+class AdvanceLane(msgspec.Struct, frozen=True):
+    """The courier's low-water mark; success clears the failures of the lane and of its host."""
+
+    destination: Destination
+    urgent: bool
+    upto: int
+
+
+class FailLane(msgspec.Struct, frozen=True):
+    """Nothing more in this lane before `next_at`; `host` too when the server did not answer at all."""
+
+    destination: Destination
+    urgent: bool
+    why: str
+    next_at: datetime
+    at: datetime
+    host: bool = False
+
+
+class PutDead(msgspec.Struct, frozen=True):
+    """A dead letter: this item will not reach this destination."""
+
+    item: Item
+    destination: Destination
+    dead: Dead
+    attempts: int
+    at: datetime
+
+
+class GiveUp(msgspec.Struct, frozen=True):
+    """A gap: everything in the lane up to now is given up, with the reason; the cursor goes to the head."""
+
+    destination: Destination
+    urgent: bool
+    why: str
+    at: datetime
+
+
+class Requeue(msgspec.Struct, frozen=True):
+    """An operator asks for one dead letter again: the same item, for this destination alone."""
+
+    dead_letter: int
+    at: datetime
+
+
+class WakeHost(msgspec.Struct, frozen=True):
+    """A valid signed request came from there: its circuit closes at once."""
+
+    host: str
+
+
+Change = (
+    AppendEvent
+    | EraseEvent
+    | EndEvent
+    | EraseIntake
+    | Park
+    | Unpark
+    | PutDecision
+    | PutObject
+    | Retract
+    | PutCopy
+    | PutHold
+    | EndHold
+    | AppendItem
+    | PutOmission
+    | JoinRoster
+    | LeaveRoster
+    | PutActor
+    | ForgetActor
+    | PutGhost
+    | EndGhost
+    | PutFollow
+    | DropFollow
+    | PutConsent
+    | LetIn
+    | NoteRelayed
+    | PutConversation
+    | PutCommunity
+    | PutChannel
+    | DropPlace
+    | PutPlace
+    | AdvanceLane
+    | FailLane
+    | PutDead
+    | GiveUp
+    | Requeue
+    | WakeHost
+)

@@ -1,0 +1,86 @@
+"""Rows the core reads back: what is known of an object, what waits, who follows, and the life of an event as people see it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from bridge.model.audience import Audience
+from bridge.model.content.release import Ending
+from bridge.model.ids import ChannelId, CommunityId, EventId, Native, ObjectId
+from bridge.model.item import Omission, Standing
+
+
+class KnownObject(msgspec.Struct, frozen=True):
+    """Something that crossed (or was let in). `native` is the id it was born with, `place` where; `thread` None for a root."""
+
+    id: ObjectId
+    community: CommunityId
+    channel: ChannelId
+    native: Native
+    place: Native
+    author: Native
+    kind: str
+    audience: Audience
+    thread: ObjectId | None = None
+    reply_to: ObjectId | None = None
+    crossed_at: datetime | None = None
+    updated_at: datetime | None = None
+    retracted_at: datetime | None = None
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """An event that waits. `kind`: `grace`, `ask`, `review` or `parent`; `code` names the reason; `summary` never holds the words themselves.
+
+    `body` is the event as it would cross, edits folded in (event.encode).
+    """
+
+    event_id: EventId
+    community: CommunityId
+    object: ObjectId
+    author: Native
+    kind: str
+    code: str
+    since: datetime
+    due_at: datetime
+    on_expiry: Ending
+    body: bytes
+    handle: str = ""
+    waited: tuple[str, ...] = ()
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """An intake entry parked until `due_at`, or until `awaited` arrives. `stuck`: parked for a person to look at; `why` says what happened."""
+
+    seq: int
+    due_at: datetime | None
+    why: str
+    tries: int = 0
+    awaited: Native | None = None
+    stuck: bool = False
+
+
+class Follow(msgspec.Struct, frozen=True):
+    """`actor` follows `target`. `request` is the Follow's own id, embedded in the Accept; `accepted` None while pending."""
+
+    actor: Native
+    target: Native
+    request: str
+    since: datetime
+    accepted: datetime | None = None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One event's life. `ended`: `crossed`, `held`, `kept local`, `refused`, `answered`, `waiting` …; `reasons` are sentences."""
+
+    event_id: EventId
+    community: CommunityId
+    kind: str
+    place: Native
+    received_at: datetime
+    ended: str
+    reasons: tuple[str, ...] = ()
+    held_until: datetime | None = None
+    omissions: tuple[Omission, ...] = ()
+    standings: tuple[Standing, ...] = ()

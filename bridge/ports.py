@@ -1,0 +1,533 @@
+"""What the core needs from the outside, as small Protocol classes; every implementation passes the same conformance suite.
+
+Reads are methods. Writes are frozen changes (`bridge/changes.py`) that one `commit` applies in one transaction, never a callable
+(design section 3). All methods are safe to call twice; none retries by itself.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from bridge.changes import Change
+from bridge.model.actor import Actor, Ghost
+from bridge.model.capability import Capabilities
+from bridge.model.event import Event
+from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, ObjectId
+from bridge.model.ids import Protocol as ProtocolName
+from bridge.model.item import Destination, Item, Omission, Outcome, Standing
+from bridge.model.place import Channel, Community, Place
+from bridge.model.record import Follow, Hold, KnownObject, Record, Wait
+from bridge.norms.context import Consent
+from bridge.norms.decision import Decision
+
+
+class Node(msgspec.Struct, frozen=True):
+    """Who we are: `domain` as in our URLs, `origin` (`https://domain`, in development maybe `http://127.0.0.1:8080`), the id secret."""
+
+    domain: str
+    origin: str
+    secret: bytes
+
+
+class Stream(enum.StrEnum):
+    INTAKE = "intake"
+    EVENTS = "events"
+    OUT = "out"
+
+
+class Intake(msgspec.Struct, frozen=True):
+    """Raw bytes as they came. `key`: derived from the envelope alone, a repeat has the same; `lane`: room id or the signer's host;
+
+    `kind`: the adapter's word for what the bytes are; `signer`: the verified actor id, None where the homeserver vouches.
+    """
+
+    key: str
+    lane: str
+    protocol: ProtocolName
+    kind: str
+    body: bytes
+    received_at: datetime
+    signer: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One record of the intake stream, as read back. `tries`: how often it waited for something before."""
+
+    seq: int
+    intake: Intake
+    tries: int = 0
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """`fresh` is false when the key was known already: then nothing was written."""
+
+    seq: int
+    fresh: bool
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """Rows not yet done and the age of the oldest in seconds, per stream; holds open; dead letters; free disk in bytes."""
+
+    rows: Mapping[str, int]
+    oldest: Mapping[str, float]
+    holds: int
+    dead: int
+    disk_free: int
+
+
+class Journal(Protocol):
+    """Three append-only streams with a persisted cursor per lane (engine.md section 9)."""
+
+    async def accept(self, entries: Sequence[Intake]) -> tuple[Receipt, ...]:
+        """Append to INTAKE; returns only when durable, all or nothing, order kept. Raises Full or StoreDown."""
+        ...
+
+    async def pending(self, stream: Stream) -> tuple[str, ...]:
+        """The lanes of INTAKE or EVENTS with something after their cursor."""
+        ...
+
+    async def read_intake(self, lane: str, limit: int) -> tuple[Entry, ...]: ...
+
+    async def read_events(self, community: str, limit: int) -> tuple[tuple[int, Event], ...]:
+        """After the cursor, in order; erased entries are skipped by the store and never seen."""
+        ...
+
+    async def commit(self, changes: Sequence[Change], *, stream: Stream | None = None, lane: str = "", upto: int | None = None) -> None:
+        """One durable transaction: all changes, and the lane's cursor moved to `upto`. Raises Fenced, Conflict, StoreDown; then nothing
+        was written. A repeat of the same changes changes nothing."""
+        ...
+
+    async def waits_due(self, now: datetime, limit: int) -> tuple[tuple[Wait, Entry], ...]:
+        """Parked intake entries whose time has come (or whose awaited object has arrived), oldest first."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When the earliest wait or hold comes due."""
+        ...
+
+    async def hint(self, stream: Stream, seconds: float) -> None:
+        """Return when something may be new in the stream, or after `seconds`. A lost hint costs time, never data."""
+        ...
+
+    async def event(self, event_id: EventId) -> Event | None: ...
+
+    async def recent_events(self, community: CommunityId | None, limit: int) -> tuple[Record, ...]: ...
+
+    async def record(self, event_id: EventId) -> Record | None:
+        """The whole life of one event, for people: decision, holds, omissions, items with their standing per destination."""
+        ...
+
+    async def backlog(self, now: datetime) -> Backlog: ...
+
+
+class LaneState(msgspec.Struct, frozen=True):
+    """One lane of one destination. `first_failure_at`: since when nothing has worked; `probe`: its host's circuit is half open, send one."""
+
+    destination: Destination
+    urgent: bool
+    cursor: int
+    fails: int = 0
+    next_at: datetime | None = None
+    first_failure_at: datetime | None = None
+    last_error: str = ""
+
+
+class HostState(msgspec.Struct, frozen=True):
+    """The circuit of one server: closed when `fails` is 0."""
+
+    host: str
+    fails: int = 0
+    next_at: datetime | None = None
+    first_failure_at: datetime | None = None
+    last_error: str = ""
+
+
+class Queued(msgspec.Struct, frozen=True):
+    """`item` None: its body was erased (taken back, or expired). `taken_back`: its object was retracted after the item was written."""
+
+    seq: int
+    item: Item | None
+    taken_back: bool = False
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    id: int
+    item: ItemId
+    event_id: EventId
+    form: str
+    destination: Destination
+    why: str
+    attempts: int
+    at: datetime
+
+
+class Deliveries(Protocol):
+    """The courier's view of OUT: per destination two lanes, each one cursor; only exceptions are rows."""
+
+    async def lanes(self, now: datetime, limit: int) -> tuple[LaneState, ...]:
+        """Lanes with something after their cursor whose own and whose host's `next_at` is reached; urgent first, then longest waiting."""
+        ...
+
+    async def next_due(self) -> datetime | None: ...
+
+    async def read(self, lane: LaneState, limit: int) -> tuple[Queued, ...]:
+        """After the cursor, in order, only what this destination is to hear."""
+        ...
+
+    async def host(self, host: str) -> HostState: ...
+
+    async def dead_letters(self, limit: int) -> tuple[DeadLetter, ...]: ...
+
+    async def standings(self, event_id: EventId) -> tuple[Standing, ...]: ...
+
+
+class Directory(Protocol):
+    """Who and where: actors, ghosts, places, follows."""
+
+    async def communities(self) -> tuple[Community, ...]: ...
+
+    async def community(self, community: CommunityId) -> Community | None: ...
+
+    async def channels(self, community: CommunityId) -> tuple[Channel, ...]: ...
+
+    async def channel(self, channel: ChannelId) -> Channel | None: ...
+
+    async def channel_of(self, place: Native) -> Channel | None: ...
+
+    async def actor(self, native: Native) -> tuple[Actor, datetime] | None:
+        """A foreign account as last fetched, and when."""
+        ...
+
+    async def ghost(self, native: Native) -> Ghost | None: ...
+
+    async def ghost_of(self, protocol: ProtocolName, of: Native) -> Ghost | None: ...
+
+    async def ghost_by_handle(self, protocol: ProtocolName, handle: str) -> Ghost | None:
+        """Without regard to case; ended ghosts are returned too (their handle is never given out again)."""
+        ...
+
+    async def ghosts(self, community: CommunityId) -> tuple[Ghost, ...]: ...
+
+    async def follow(self, actor: Native, target: Native) -> Follow | None: ...
+
+    async def followers(self, target: Native, after: str, limit: int) -> tuple[Follow, ...]:
+        """Accepted follows ordered by the follower's native id."""
+        ...
+
+    async def follower_count(self, target: Native) -> int: ...
+
+    async def conversation(self, actor: Native) -> Native | None:
+        """The private room in which the bot talks with this person, if there is one."""
+        ...
+
+    async def owner_of(self, conversation: Native) -> Native | None: ...
+
+
+class Objects(Protocol):
+    """The current form of everything that crossed, until it is withdrawn; and which copy is whose."""
+
+    async def find(self, native: Native) -> KnownObject | None:
+        """By the id it was born with, or by the id of a copy of ours in some place."""
+        ...
+
+    async def get(self, object_id: ObjectId) -> KnownObject | None: ...
+
+    async def current(self, object_id: ObjectId) -> Event | None:
+        """The event that shows the object as it is now; None when unknown or withdrawn."""
+        ...
+
+    async def copy(self, object_id: ObjectId, place: Native) -> str | None:
+        """What `place` calls its copy of the object (or the object itself where it was born)."""
+        ...
+
+    async def thread(self, root: ObjectId, limit: int) -> tuple[KnownObject, ...]: ...
+
+    async def last_in_thread(self, root: ObjectId, place: Native) -> str | None:
+        """The native id, in `place`, of the newest object of the thread that is there (the root itself if nothing else)."""
+        ...
+
+    async def recent(self, author: Native | None, community: CommunityId, limit: int) -> tuple[KnownObject, ...]: ...
+
+    async def count(self, author: Native | None, community: CommunityId) -> int: ...
+
+    async def item(self, item_id: ItemId) -> Item | None:
+        """An outgoing item by id, for the activity it is served as; None when unknown or erased."""
+        ...
+
+
+class Decisions(Protocol):
+    """What was decided, what waits, what people said about crossing."""
+
+    async def decision(self, event_id: EventId) -> Decision | None: ...
+
+    async def hold(self, event_id: EventId) -> Hold | None: ...
+
+    async def hold_on(self, object_id: ObjectId) -> Hold | None:
+        """The open hold of the event that brings this object into being."""
+        ...
+
+    async def holds(self, community: CommunityId | None, limit: int) -> tuple[Hold, ...]: ...
+
+    async def holds_due(self, now: datetime, limit: int) -> tuple[Hold, ...]: ...
+
+    async def consent(self, actor: Native, community: CommunityId) -> Consent | None: ...
+
+    async def consents(self, actor: Native) -> tuple[Consent, ...]: ...
+
+    async def released_count(self, actor: Native, community: CommunityId) -> int:
+        """How many items of theirs were let in."""
+        ...
+
+    async def relayed(self, hash_: str) -> bool:
+        """The loop guard: was this keyed hash of (author, words) relayed in the last 24 h?"""
+        ...
+
+    async def tombstoned(self, native: Native) -> bool:
+        """Was this taken back before it ever arrived (N02: a late create stays dead)?"""
+        ...
+
+    async def omissions(self, event_id: EventId) -> tuple[Omission, ...]: ...
+
+
+class Keys(Protocol):
+    """Private keys, encrypted at rest; made once, never again (GoToSocial 0.20 caches public keys)."""
+
+    async def private_key(self, owner: Native, kind: str) -> bytes | None:
+        """PEM, for `kind` `rsa` or `ed25519`; None when there is none yet."""
+        ...
+
+    async def keep(self, owner: Native, kind: str, private_pem: bytes, public_pem: bytes) -> bytes:
+        """Store unless one exists; returns the public PEM in force."""
+        ...
+
+    async def public_key(self, owner: Native, kind: str) -> bytes | None: ...
+
+    async def remember(self, key_id: str, owner: str, public_pem: bytes | None, at: datetime) -> None:
+        """A peer's key by full key id; None remembers that it could not be had (fedify 2.3 asks again for every bad signature)."""
+        ...
+
+    async def recall(self, key_id: str) -> tuple[str, bytes | None, datetime] | None: ...
+
+
+class Store(Protocol):
+    """One opened database: all ports over the same tables."""
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def deliveries(self) -> Deliveries: ...
+
+    @property
+    def directory(self) -> Directory: ...
+
+    @property
+    def objects(self) -> Objects: ...
+
+    @property
+    def decisions(self) -> Decisions: ...
+
+    @property
+    def keys(self) -> Keys: ...
+
+    async def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Time is asked for here and nowhere else."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Pages(Protocol):
+    """HTML faces of the documents the ActivityPub server serves; `web` implements it."""
+
+    def actor(self, ghost: Ghost, about: str) -> str: ...
+
+    def post(self, event: Event) -> str: ...
+
+    def landing(self, communities: Sequence[Community]) -> str: ...
+
+
+# ----------------------------------------------------------------------------------------------------------------- adapters
+
+
+class Need(msgspec.Struct, frozen=True):
+    """Something pure code asked for and did not have. `kind` is the name of the `Refs` method, `key` its arguments."""
+
+    kind: str
+    key: tuple[str, ...]
+
+
+class Refs:
+    """A snapshot loaded before the call. What is asked for and was never loaded is noted in `missing`; the caller then answers
+    `Needs(refs.missing)`, the loop loads it and calls again. None means: looked for, does not exist.
+
+    Needs by kind: `actor(protocol, id)`, `channel(protocol, id)`, `object_at(protocol, id)`, `object(id)`, `copy(object, protocol, place)`,
+    `ghost(protocol, id)`, `ghost_of(protocol, of protocol, of id)`, `document(uri)`, `last_in_thread(root, protocol, place)`,
+    `community(id)`, `conversation(protocol, id)`, `owner_of(protocol, id)`, `follow(protocol, actor, target)`, `current(object)`.
+    """
+
+    def __init__(self, found: Mapping[Need, Any] | None = None) -> None:
+        self.found: dict[Need, Any] = dict(found or {})
+        self.missing: list[Need] = []
+
+    def _look(self, kind: str, *key: str) -> Any:
+        need = Need(kind, key)
+        if need in self.found:
+            return self.found[need]
+        if need not in self.missing:
+            self.missing.append(need)
+        return None
+
+    def actor(self, native: Native) -> Actor | None:
+        found: Actor | None = self._look("actor", native.protocol, native.id)
+        return found
+
+    def channel(self, place: Native) -> Channel | None:
+        found: Channel | None = self._look("channel", place.protocol, place.id)
+        return found
+
+    def community(self, community: CommunityId) -> Community | None:
+        found: Community | None = self._look("community", community)
+        return found
+
+    def object_at(self, native: Native) -> KnownObject | None:
+        found: KnownObject | None = self._look("object_at", native.protocol, native.id)
+        return found
+
+    def object(self, object_id: ObjectId) -> KnownObject | None:
+        found: KnownObject | None = self._look("object", object_id)
+        return found
+
+    def current(self, object_id: ObjectId) -> Event | None:
+        found: Event | None = self._look("current", object_id)
+        return found
+
+    def copy(self, object_id: ObjectId, place: Native) -> str | None:
+        found: str | None = self._look("copy", object_id, place.protocol, place.id)
+        return found
+
+    def last_in_thread(self, root: ObjectId, place: Native) -> str | None:
+        found: str | None = self._look("last_in_thread", root, place.protocol, place.id)
+        return found
+
+    def ghost(self, native: Native) -> Ghost | None:
+        found: Ghost | None = self._look("ghost", native.protocol, native.id)
+        return found
+
+    def ghost_of(self, protocol: ProtocolName, of: Native) -> Ghost | None:
+        found: Ghost | None = self._look("ghost_of", protocol, of.protocol, of.id)
+        return found
+
+    def follow(self, actor: Native, target: Native) -> Follow | None:
+        found: Follow | None = self._look("follow", actor.protocol, actor.id, target.id)
+        return found
+
+    def conversation(self, actor: Native) -> Native | None:
+        found: Native | None = self._look("conversation", actor.protocol, actor.id)
+        return found
+
+    def owner_of(self, conversation: Native) -> Native | None:
+        found: Native | None = self._look("owner_of", conversation.protocol, conversation.id)
+        return found
+
+    def document(self, uri: str) -> bytes | None:
+        found: bytes | None = self._look("document", uri)
+        return found
+
+
+class Read(msgspec.Struct, frozen=True):
+    """What the bytes mean: events in order, and changes that are no event (a peer's actor seen on the way)."""
+
+    events: tuple[Event, ...]
+    changes: tuple[Change, ...] = ()
+
+
+class Ignored(msgspec.Struct, frozen=True):
+    """Understood and of no concern, or refused by name. `refused`: it broke a rule (recorded as such). `why` names rule and reason."""
+
+    why: str
+    refused: bool = False
+
+
+class Needs(msgspec.Struct, frozen=True):
+    """Load these and call again."""
+
+    needs: tuple[Need, ...]
+
+
+class Awaits(msgspec.Struct, frozen=True):
+    """A local thing that has not arrived yet (a parent still in another lane): park, and read again when it does or after `seconds`."""
+
+    native: Native
+    seconds: float
+
+
+Reading = Read | Ignored | Needs | Awaits
+
+
+class Wire(msgspec.Struct, frozen=True):
+    """Ready to send. `method` and `path` in the adapter's own words, `body` bytes; `speaker` is the ghost that signs or masquerades."""
+
+    method: str
+    path: str
+    body: bytes
+    speaker: Native | None = None
+
+
+Writing = Wire | Needs | Omission
+
+
+class Absent(msgspec.Struct, frozen=True):
+    """Asked its origin: it is not there, or it is not what it should be."""
+
+    why: str
+
+
+class Adapter(Protocol):
+    """One protocol. `read` and `write` are pure; `fetch` and `send` do I/O and never retry by themselves."""
+
+    @property
+    def protocol(self) -> ProtocolName: ...
+
+    def capabilities(self, place: Place) -> Capabilities: ...
+
+    def read(self, entry: Intake, refs: Refs) -> Reading:
+        """Never raises for anything a peer can send: what cannot be understood is `Ignored(refused=True)`."""
+        ...
+
+    async def fetch(self, need: Need) -> Any:
+        """Ask the outside for something the store does not have: the value `Refs` should return, or `Absent`. Raises Unreachable."""
+        ...
+
+    def destinations(self, place: Place) -> tuple[Destination, ...]:
+        """The place's own destination: its room; nothing for a group we serve; a foreign group's inbox."""
+        ...
+
+    def destination_of(self, actor: Actor, *, alone: bool) -> Destination | None:
+        """Where an actor hears us: `alone` for private words, else the shared inbox of the server where there is one."""
+        ...
+
+    def write(self, item: Item, refs: Refs) -> Writing: ...
+
+    async def send(self, wire: Wire, item: Item, destination: Destination) -> Outcome:
+        """One attempt, with a key that makes a repeat the same send."""
+        ...
+
+    async def embody(self, of: Native, community: Community, *, handle: str | None = None, actor: Actor | None = None) -> Sequence[Change]:
+        """Make sure somebody (or a community) from elsewhere has a ghost here: register it, make its keys; the changes to commit."""
+        ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
