@@ -1,0 +1,132 @@
+"""Promises the list of everything an operator can ask of a node, as one Protocol: the control socket and the command line follow it.
+
+Arguments are plain texts and numbers, results frozen structs without anybody's words. `bridge/app.py` implements it; `bridge/control.py`
+offers it on a unix socket, method by method, so adding one here is all that a new operation needs.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from bridge.model.content.release import Ending
+from bridge.model.ids import EventId, Native
+from bridge.model.place import Place
+from bridge.model.record import Hold, Record
+from bridge.ports import Backlog, DeadLetter, LaneState
+
+__all__ = ["CommunityLine", "HoldLine", "Operations", "Outbound", "Retirement", "Status", "hold_line"]
+
+
+class CommunityLine(msgspec.Struct, frozen=True):
+    """A community as its operator sees it. `address` is what people follow, as `@commons@moot.example`."""
+
+    handle: str
+    name: str
+    address: str
+    places: tuple[Place, ...] = ()
+    followers: int = 0
+    retired: bool = False
+
+
+class Retirement(msgspec.Struct, frozen=True):
+    """What retiring set in motion: so many accounts of ours (the group, people, ghosts) are being taken back everywhere."""
+
+    handle: str
+    accounts: int
+
+
+class HoldLine(msgspec.Struct, frozen=True):
+    """A hold without the words that wait. `code` names the reason, `reason` says it; `community` is its handle."""
+
+    event_id: EventId
+    community: str
+    author: Native
+    handle: str
+    kind: str
+    code: str
+    reason: str
+    since: datetime
+    due_at: datetime
+    on_expiry: Ending
+
+
+class Outbound(msgspec.Struct, frozen=True):
+    """What is not there yet: lanes with something still to send, and what will never arrive."""
+
+    lanes: tuple[LaneState, ...]
+    dead: tuple[DeadLetter, ...]
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The node at a glance. `running` is false when nobody runs it and the command line opened the store itself."""
+
+    domain: str
+    version: str
+    running: bool
+    communities: int
+    backlog: Backlog
+    started_at: datetime | None = None
+
+
+class Operations(Protocol):
+    """Everything raises OperatorError when the operator can fix it: an unknown handle, id or place, a name that is taken."""
+
+    async def community_create(self, *, handle: str, name: str) -> CommunityLine: ...
+
+    async def community_link(self, *, handle: str, place: str) -> CommunityLine:
+        """`place` as people write it: a Matrix room id or alias, `@group@server`, or `loopback:name`."""
+        ...
+
+    async def community_unlink(self, *, handle: str, place: str) -> CommunityLine: ...
+
+    async def community_retire(self, *, handle: str) -> Retirement:
+        """For good: the group, its people and its ghosts are deleted everywhere, and the handle is never given out again."""
+        ...
+
+    async def communities(self) -> tuple[CommunityLine, ...]: ...
+
+    async def events(self, *, limit: int, community: str) -> tuple[Record, ...]:
+        """Newest first; `community` is a handle, or empty for all."""
+        ...
+
+    async def event(self, *, id: str) -> Record:  # noqa: A002  (what people call it)
+        ...
+
+    async def deliveries(self, *, limit: int) -> Outbound: ...
+
+    async def retry(self, *, id: int) -> DeadLetter:  # noqa: A002
+        """Sends the item of one dead letter again, to that destination alone."""
+        ...
+
+    async def holds(self, *, limit: int, community: str) -> tuple[HoldLine, ...]:
+        """What waits for a person or for time, the longest waiting first."""
+        ...
+
+    async def release(self, *, id: str) -> HoldLine:  # noqa: A002
+        """Lets a held event cross, in its place in the thread; its author is let in."""
+        ...
+
+    async def return_(self, *, id: str, reason: str) -> HoldLine:  # noqa: A002
+        """Gives a held event back to its author, with the reason."""
+        ...
+
+    async def status(self) -> Status: ...
+
+
+def hold_line(hold: Hold, *, community: str, reason: str) -> HoldLine:
+    """A hold as people see it; `community` is the handle, `reason` the sentence of `hold.code`."""
+    return HoldLine(
+        event_id=hold.event_id,
+        community=community,
+        author=hold.author,
+        handle=hold.handle or hold.author.id,
+        kind=hold.kind,
+        code=hold.code,
+        reason=reason,
+        since=hold.since,
+        due_at=hold.due_at,
+        on_expiry=hold.on_expiry,
+    )

@@ -1,0 +1,428 @@
+"""Promises one frozen, checked value for everything an operator decides; a mistake is named by path, value and remedy.
+
+One TOML file; `FOLKMOOT_SETTINGS` or `--settings` only choose which. Unknown keys are refused. Secrets are never in it: they are files
+(`bridge/keyfiles.py`). The example file and the reference table are rendered from these structs (`bridge/manual.py`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+import tomllib
+import typing
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from bridge.errors import BadSetting
+
+__all__ = [
+    "ENVIRONMENT",
+    "GRACES",
+    "ActivityPub",
+    "Development",
+    "Grace",
+    "Limits",
+    "Listen",
+    "Log",
+    "Matrix",
+    "Settings",
+    "Storage",
+    "load",
+    "read",
+]
+
+ENVIRONMENT: Final = "FOLKMOOT_SETTINGS"
+"""The one environment variable: it names the file."""
+
+GRACES: Final = (0, 15, 60)
+"""Seconds a member can choose between (norms.md N13); others only in development."""
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_PREFIX = re.compile(r"_[a-z0-9._=/-]*_")
+_LOCALPART = re.compile(r"[a-z0-9._=/-]{1,64}")
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What all parts share: frozen, and a key we do not know is a mistake."""
+
+
+class Listen(_Section, frozen=True):
+    """An address to listen on."""
+
+    host: Annotated[str, Meta(description="Address to listen on. `127.0.0.1` when a reverse proxy on this machine passes requests on.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port. 0 lets the system choose one, which only tests want.")] = 8420
+
+
+class AppserviceListen(Listen, frozen=True):
+    """Where the homeserver's transactions come in."""
+
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port for the homeserver. Must differ from the public port.")] = 8421
+
+
+class Matrix(_Section, frozen=True):
+    """The homeserver whose application service this node is."""
+
+    homeserver: Annotated[
+        str, Meta(description="Base URL of the homeserver's client API, as this machine reaches it.", examples=["http://127.0.0.1:8008"])
+    ]
+    server_name: Annotated[str, Meta(description="The part after the colon in your accounts' Matrix ids.", examples=["example.org"])]
+    prefix: Annotated[
+        str,
+        Meta(
+            description="Start of the local part of every account that stands for someone from elsewhere. Never change it once people talk."
+        ),
+    ] = "_moot_"
+    bot: Annotated[
+        str, Meta(description="What the bot is called: `moot` gives `@moot:example.org`, an account that only this node may use.")
+    ] = "moot"
+    listen: Annotated[AppserviceListen, Meta(description="Where the homeserver reaches this node.")] = AppserviceListen()
+    appservice_url: Annotated[
+        str,
+        Meta(
+            description="The URL the homeserver uses to reach `matrix.listen`, when it is not simply `http://host:port` (containers, proxies)."
+        ),
+    ] = ""
+    registration: Annotated[
+        str, Meta(description="Where the registration file lies that the homeserver reads. Empty: `registration.yaml` in `data_dir`.")
+    ] = ""
+
+    @property
+    def reached_at(self) -> str:
+        """The URL in the registration file, without a trailing slash."""
+        host = f"[{self.listen.host}]" if ":" in self.listen.host else self.listen.host
+        return (self.appservice_url or f"http://{host}:{self.listen.port}").rstrip("/")
+
+
+class ActivityPub(_Section, frozen=True):
+    """How this node behaves towards the fediverse."""
+
+    contact: Annotated[
+        str, Meta(description="How other servers' operators reach you: a mail address or a URL. Part of the User-Agent of every request.")
+    ] = ""
+    first_retry: Annotated[
+        float, Meta(gt=0, le=3600, description="Seconds until a failed delivery is tried again; doubles with every failure.")
+    ] = 60.0
+    longest_retry: Annotated[float, Meta(gt=0, le=86400, description="Seconds between two tries at most.")] = 21_600.0
+
+
+class Storage(_Section, frozen=True):
+    """The database."""
+
+    path: Annotated[
+        str, Meta(description="The SQLite file, on a local disk (never a network file system). Empty: `folkmoot.sqlite` in `data_dir`.")
+    ] = ""
+    min_free_percent: Annotated[
+        float, Meta(ge=0, le=90, description='With less free disk than this, new events are answered "come back later" instead of lost.')
+    ] = 10.0
+
+
+class Grace(_Section, frozen=True):
+    """How long words wait before they cross, so that a slip can be taken back unseen."""
+
+    default: Annotated[int, Meta(ge=0, le=3600, description="Seconds for members who chose nothing: 0, 15 or 60.")] = 15
+
+
+class Log(_Section, frozen=True):
+    """What is written to stderr."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least important line that is still written.")] = (
+        "info"
+    )
+    format: Annotated[
+        Literal["auto", "json", "text"], Meta(description="`auto` writes text to a terminal and JSON, one object a line, elsewhere.")
+    ] = "auto"
+
+
+class Limits(_Section, frozen=True):
+    """Bounds on what others can make this node do."""
+
+    body_bytes: Annotated[
+        int, Meta(ge=65_536, le=16_777_216, description="Largest request body accepted from a fediverse server; more is answered 413.")
+    ] = 1_000_000
+    transaction_bytes: Annotated[
+        int,
+        Meta(
+            ge=1_048_576, le=268_435_456, description="Largest transaction accepted from the homeserver (it sends up to 100 events in one)."
+        ),
+    ] = 16_777_216
+    fetch_bytes: Annotated[int, Meta(ge=65_536, le=16_777_216, description="Largest document read from another server.")] = 1_000_000
+    fetch_seconds: Annotated[float, Meta(gt=0, le=120, description="Seconds a request to another server may take, all in all.")] = 10.0
+    sends_at_once: Annotated[int, Meta(ge=1, le=4096, description="Deliveries under way at the same time, to all servers together.")] = 256
+
+
+class Development(_Section, frozen=True):
+    """For trying things out on one machine; never on a server that others rely on."""
+
+    enabled: Annotated[bool, Meta(description="The switch. Without it every other key of this section is an error.")] = False
+    networks: Annotated[
+        tuple[str, ...], Meta(description="Private address ranges that may be reached all the same.", examples=[["127.0.0.0/8"]])
+    ] = ()
+    ca_file: Annotated[str, Meta(description="A PEM file with certificate authorities to trust in addition.", examples=["ca.pem"])] = ""
+    origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Origins that may use plain http and a port; this node's own among them if its `domain` has a port.",
+            examples=[["http://127.0.0.1:8420", "http://127.0.0.1:8520"]],
+        ),
+    ] = ()
+    loopback: Annotated[bool, Meta(description="Open the built-in in-memory place, whose people need no server at all.")] = False
+
+
+class Settings(_Section, frozen=True):
+    """Everything an operator decides."""
+
+    domain: Annotated[
+        str,
+        Meta(
+            description="The name in every address of this node, as in `@commons@moot.example`. Never change it.", examples=["moot.example"]
+        ),
+    ]
+    data_dir: Annotated[
+        str,
+        Meta(
+            description="The folder for the database, the keys and the control socket. A relative path starts at the settings file.",
+            examples=["/var/lib/folkmoot"],
+        ),
+    ]
+    listen: Annotated[Listen, Meta(description="Where the reverse proxy reaches this node.")] = Listen()
+    matrix: Annotated[Matrix | None, Meta(description="Leave the section out for a node without Matrix.")] = None
+    activitypub: ActivityPub = ActivityPub()
+    storage: Storage = Storage()
+    grace: Grace = Grace()
+    log: Log = Log()
+    limits: Limits = Limits()
+    development: Annotated[
+        Development, Meta(description="Loosens rules that protect everyone. The node refuses these keys unless the switch is on.")
+    ] = Development()
+
+    @property
+    def origin(self) -> str:
+        """`https://domain`; in development plain http when `development.origins` says so."""
+        plain = f"http://{self.domain}"
+        return plain if self.development.enabled and plain in self.development.origins else f"https://{self.domain}"
+
+    @property
+    def data(self) -> Path:
+        return Path(self.data_dir)
+
+    @property
+    def secrets(self) -> Path:
+        """The folder with `secret.key`, `as_token` and `hs_token`."""
+        return self.data / "secrets"
+
+    @property
+    def store(self) -> Path:
+        """The SQLite file."""
+        return self.data / (self.storage.path or "folkmoot.sqlite")
+
+    @property
+    def registration(self) -> Path:
+        """The file the homeserver reads."""
+        return self.data / ((self.matrix.registration if self.matrix else "") or "registration.yaml")
+
+    @property
+    def control(self) -> Path:
+        """The unix socket through which the command line talks to the running node."""
+        return self.data / "control.sock"
+
+    @property
+    def networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """`development.networks`, parsed."""
+        return tuple(ipaddress.ip_network(text) for text in self.development.networks)
+
+
+def read(path: Path) -> Settings:
+    """The settings in a file, relative paths resolved against its folder. Raises BadSetting."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise BadSetting(
+            "there is no such settings file",
+            key=str(path),
+            remedy=f"Run `folkmoot init` to write one, or name yours with --settings or {ENVIRONMENT}.",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f"cannot be read: {error}", key=str(path), remedy="It must be readable by this account, in UTF-8.") from error
+    return load(text, folder=path.resolve().parent, name=str(path))
+
+
+def load(text: str, *, folder: Path, name: str = "settings") -> Settings:
+    """Settings from TOML. `folder` is where relative paths start, `name` what errors call the file. Raises BadSetting."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSetting(
+            f"is not TOML: {error}", key=name, remedy="Text values need quotation marks; sections look like [matrix]."
+        ) from error
+    try:
+        settings = msgspec.convert(raw, Settings)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), raw) from error
+    _verify(settings)
+    development = settings.development
+    if development.ca_file:
+        development = msgspec.structs.replace(development, ca_file=str(folder / development.ca_file))
+    return msgspec.structs.replace(settings, data_dir=str(folder / settings.data_dir), development=development)
+
+
+def _explain(text: str, raw: dict[str, object]) -> BadSetting:
+    """msgspec's sentence with the path in front, the value found there, and what to write instead."""
+    what, _, path = text.partition(" - at `")
+    key = path.rstrip("`") or "$"
+    if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", what):
+        known = [field.encode_name for field in msgspec.structs.fields(_section_at(key))]
+        near = difflib.get_close_matches(unknown[1], known, n=1)
+        remedy = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(known)}."
+        return BadSetting("there is no such setting", key=f"{key}.{unknown[1]}", remedy=remedy)
+    if missing := re.fullmatch(r"Object missing required field `(.+)`", what):
+        field = next(field for field in msgspec.structs.fields(_section_at(key)) if field.encode_name == missing[1])
+        meta = next(part for part in typing.get_args(field.type) if isinstance(part, Meta))
+        remedy = f"{meta.description} For example: {missing[1]} = {msgspec.json.encode((meta.examples or [''])[0]).decode()}"
+        return BadSetting("is missing", key=f"{key}.{missing[1]}", remedy=remedy)
+    return BadSetting(
+        f"{what[:1].lower()}{what[1:]}, found {_value_at(key, raw)!r}",
+        key=key,
+        remedy="Change the value, or leave the line out for the default.",
+    )
+
+
+def _section_at(key: str) -> type[_Section]:
+    """The struct at a path such as `$.matrix.listen`."""
+    found: type[_Section] = Settings
+    for name in key.split(".")[1:]:
+        field = next(field for field in msgspec.structs.fields(found) if field.encode_name == name)
+        found = next(part for part in _classes(field.type) if issubclass(part, _Section))
+    return found
+
+
+def _classes(annotation: object) -> list[type]:
+    """The plain classes inside `Annotated[Matrix | None, …]`."""
+    if isinstance(annotation, type):
+        return [annotation]
+    return [found for part in typing.get_args(annotation) for found in _classes(part)]
+
+
+def _value_at(key: str, raw: object) -> object:
+    for name, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", key):
+        if name and isinstance(raw, dict):
+            raw = raw.get(name)
+        elif index and isinstance(raw, list):
+            raw = raw[int(index)]
+    return raw
+
+
+def _verify(settings: Settings) -> None:
+    """What types cannot say."""
+    development = settings.development
+    if not development.enabled:
+        for name in ("networks", "ca_file", "origins", "loopback"):
+            if getattr(development, name):
+                raise BadSetting(
+                    "is set, but development is not enabled",
+                    key=f"$.development.{name}",
+                    remedy="Take the line out. On a machine that serves nobody else, `enabled = true` in [development] allows it.",
+                )
+    _verify_development(development)
+    _verify_domain(settings)
+    if settings.grace.default not in GRACES and not development.enabled:
+        raise BadSetting(
+            f"expected 0, 15 or 60 seconds, found {settings.grace.default}",
+            key="$.grace.default",
+            remedy="Members know these three; choose one.",
+        )
+    if settings.activitypub.longest_retry < settings.activitypub.first_retry:
+        raise BadSetting(
+            f"expected at least first_retry ({settings.activitypub.first_retry:g}), found {settings.activitypub.longest_retry:g}",
+            key="$.activitypub.longest_retry",
+            remedy="Leave both out for one minute doubling to six hours.",
+        )
+    if settings.matrix is not None:
+        _verify_matrix(settings.matrix, settings.listen)
+
+
+def _verify_development(development: Development) -> None:
+    for index, text in enumerate(development.networks):
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            raise BadSetting(
+                f"expected an address range, found {text!r}", key=f"$.development.networks[{index}]", remedy='Write it as "127.0.0.0/8".'
+            ) from error
+    for index, text in enumerate(development.origins):
+        if not re.fullmatch(rf"https?://(?:{_HOST.pattern})(?::[0-9]{{1,5}})?", text):
+            raise BadSetting(
+                f"expected an origin, found {text!r}",
+                key=f"$.development.origins[{index}]",
+                remedy='Scheme, host in lower case and port, nothing behind it: "http://127.0.0.1:8420".',
+            )
+
+
+def _verify_domain(settings: Settings) -> None:
+    host, colon, _ = settings.domain.partition(":")
+    if colon and not {f"http://{settings.domain}", f"https://{settings.domain}"} & set(settings.development.origins):
+        raise BadSetting(
+            f"expected a name without a port, found {settings.domain!r}",
+            key="$.domain",
+            remedy="Other servers refuse addresses with a port; a port needs [development] with this origin in `origins`.",
+        )
+    if len(host) > 253 or not _HOST.fullmatch(host) or ("." not in host and not settings.development.enabled):
+        raise BadSetting(
+            f"expected a domain name in lower case, found {settings.domain!r}",
+            key="$.domain",
+            remedy="Only the name, without https:// and slashes, as in moot.example; names with other letters in their xn-- form.",
+        )
+
+
+def _verify_matrix(matrix: Matrix, public: Listen) -> None:
+    for name, url in (("homeserver", matrix.homeserver), ("appservice_url", matrix.appservice_url)):
+        if name == "appservice_url" and not url:
+            continue
+        if not _is_base_url(url):
+            raise BadSetting(
+                f"expected an http or https URL, found {url!r}",
+                key=f"$.matrix.{name}",
+                remedy='Without a user name, a question mark or a #, as in "http://127.0.0.1:8008".',
+            )
+    if not re.fullmatch(rf"(?:{_HOST.pattern}|\[[0-9a-f:.]+\])(?::[0-9]{{1,5}})?", matrix.server_name):
+        raise BadSetting(
+            f"expected a Matrix server name, found {matrix.server_name!r}",
+            key="$.matrix.server_name",
+            remedy="It is what stands after the colon in an account's id: example.org in @ana:example.org.",
+        )
+    # Synapse matches a namespace at its start only: without the underscores a prefix would claim people's own accounts.
+    if not _PREFIX.fullmatch(matrix.prefix) or len(matrix.prefix) > 32:
+        raise BadSetting(
+            f"expected a short word between underscores, found {matrix.prefix!r}",
+            key="$.matrix.prefix",
+            remedy="Lower-case letters, digits and . _ = / - only, starting and ending with _, as in _moot_.",
+        )
+    if not _LOCALPART.fullmatch(matrix.bot) or matrix.bot.startswith(matrix.prefix):
+        raise BadSetting(
+            f"expected the local part of a Matrix id, found {matrix.bot!r}",
+            key="$.matrix.bot",
+            remedy=f"Lower-case letters, digits and . _ = / - only, not starting with {matrix.prefix}, as in moot.",
+        )
+    if matrix.listen.port and (matrix.listen.host, matrix.listen.port) == (public.host, public.port):
+        raise BadSetting(
+            f"expected another port than the public one, found {matrix.listen.port} for both",
+            key="$.matrix.listen.port",
+            remedy="The homeserver's door must not be the public one; 8421 is the default.",
+        )
+
+
+def _is_base_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
+    return whole and not (parts.username or parts.password or parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", text))
