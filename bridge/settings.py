@@ -245,7 +245,7 @@ def read(path: Path) -> Settings:
         text = path.read_text("utf-8")
     except FileNotFoundError:
         raise BadSetting(
-            "there is no such settings file",
+            "no such settings file",
             key=str(path),
             remedy=f"Run `folkmoot init` to write one, or name yours with --settings or {ENVIRONMENT}.",
         ) from None
@@ -259,9 +259,7 @@ def load(text: str, *, folder: Path, name: str = "settings") -> Settings:
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadSetting(
-            f"is not TOML: {error}", key=name, remedy="Text values need quotation marks; sections look like [matrix]."
-        ) from error
+        raise BadSetting(f"not TOML: {error}", key=name, remedy="Text values need quotation marks; sections look like [matrix].") from error
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
@@ -281,12 +279,12 @@ def _explain(text: str, raw: dict[str, object]) -> BadSetting:
         known = [field.encode_name for field in msgspec.structs.fields(_section_at(key))]
         near = difflib.get_close_matches(unknown[1], known, n=1)
         remedy = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(known)}."
-        return BadSetting("there is no such setting", key=f"{key}.{unknown[1]}", remedy=remedy)
+        return BadSetting("no such setting", key=f"{key}.{unknown[1]}", remedy=remedy)
     if missing := re.fullmatch(r"Object missing required field `(.+)`", what):
         field = next(field for field in msgspec.structs.fields(_section_at(key)) if field.encode_name == missing[1])
         meta = next(part for part in typing.get_args(field.type) if isinstance(part, Meta))
         remedy = f"{meta.description} For example: {missing[1]} = {msgspec.json.encode((meta.examples or [''])[0]).decode()}"
-        return BadSetting("is missing", key=f"{key}.{missing[1]}", remedy=remedy)
+        return BadSetting("missing", key=f"{key}.{missing[1]}", remedy=remedy)
     return BadSetting(
         f"{what[:1].lower()}{what[1:]}, found {_value_at(key, raw)!r}",
         key=key,
@@ -326,7 +324,7 @@ def _verify(settings: Settings) -> None:
         for name in ("networks", "ca_file", "origins", "loopback"):
             if getattr(development, name):
                 raise BadSetting(
-                    "is set, but development is not enabled",
+                    "set, but development is not enabled",
                     key=f"$.development.{name}",
                     remedy="Take the line out. On a machine that serves nobody else, `enabled = true` in [development] allows it.",
                 )

@@ -1,0 +1,5 @@
+"""`python -m bridge` is `folkmoot`."""
+
+from bridge.cli import main
+
+main()
