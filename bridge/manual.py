@@ -8,16 +8,11 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-import types
-import typing
-from collections.abc import Iterator
 
-import msgspec
-from msgspec import NODEFAULT, Meta
-
+from bridge.description import Entry, Heading, entries
 from bridge.settings import Settings
 
-__all__ = ["Entry", "effective", "entries", "example", "reference", "to_toml"]
+__all__ = ["effective", "example", "reference", "to_toml"]
 
 _HEAD = """\
 # Folkmoot, all settings. Rendered from the code by `folkmoot settings --example`; change bridge/settings.py, not this file.
@@ -26,47 +21,10 @@ _HEAD = """\
 """
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One setting: its path as `("matrix", "prefix")`, what it means, what it may be, and its default (None when there is none)."""
-
-    path: tuple[str, ...]
-    description: str
-    kind: str
-    default: object | None
-    example: object | None
-    required: bool
-
-
-class Heading(msgspec.Struct, frozen=True):
-    """One section and what it is for."""
-
-    path: tuple[str, ...]
-    description: str
-    optional: bool
-
-
-def entries(section: type[msgspec.Struct] = Settings, path: tuple[str, ...] = ()) -> Iterator[Entry | Heading]:
-    """All settings, plain ones of a section before its subsections, as TOML wants them."""
-    nested: list[tuple[str, type[msgspec.Struct], str, bool]] = []
-    for field in msgspec.structs.fields(section):
-        meta, kind = _unwrap(field.type)
-        inner = next((part for part in (kind, *typing.get_args(kind)) if isinstance(part, type) and issubclass(part, msgspec.Struct)), None)
-        if inner is not None:
-            nested.append((field.encode_name, inner, (meta and meta.description) or "", kind is not inner))
-            continue
-        default = None if field.default is NODEFAULT else field.default
-        shown = (meta.examples or [None])[0] if meta else None
-        yield Entry((*path, field.encode_name), (meta and meta.description) or "", _kind(kind, meta), default, shown, field.required)
-    for name, inner, description, optional in nested:
-        about = (inner.__doc__ or "").strip()
-        yield Heading((*path, name), " ".join(filter(None, (about, description))), optional)
-        yield from entries(inner, (*path, name))
-
-
 def example() -> str:
     """The commented example file."""
     lines = [_HEAD]
-    for entry in entries():
+    for entry in entries(Settings):
         comment = textwrap.wrap(entry.description, 110, initial_indent="# ", subsequent_indent="# ")
         if isinstance(entry, Heading):
             shown = f"[{'.'.join(entry.path)}]"
@@ -80,7 +38,7 @@ def example() -> str:
 def reference() -> str:
     """The table of all settings, in Markdown."""
     lines = ["| setting | value | default | meaning |", "| --- | --- | --- | --- |"]
-    for entry in entries():
+    for entry in entries(Settings):
         if isinstance(entry, Entry):
             default = "(required)" if entry.required else f"`{_toml(entry.default)}`"
             meaning = entry.description.replace("|", "\\|")
@@ -91,7 +49,7 @@ def reference() -> str:
 def to_toml(settings: Settings, *, everything: bool = False) -> str:
     """The settings as a file that reads back to them: only what differs from the defaults, or everything."""
     lines: list[str] = []
-    for entry in entries():
+    for entry in entries(Settings):
         holder, found = _lookup(settings, entry.path)
         if not found:
             continue
@@ -112,34 +70,10 @@ def effective(settings: Settings) -> str:
     return f"# origin: {settings.origin}\n{files}{masked}"
 
 
-def _unwrap(annotation: object) -> tuple[Meta | None, object]:
-    if typing.get_origin(annotation) is typing.Annotated:
-        kind, *extras = typing.get_args(annotation)
-        return next((extra for extra in extras if isinstance(extra, Meta)), None), kind
-    return None, annotation
-
-
-def _kind(kind: object, meta: Meta | None) -> str:
-    if typing.get_origin(kind) is typing.Literal:
-        return " or ".join(f"`{choice}`" for choice in typing.get_args(kind))
-    if typing.get_origin(kind) is tuple:
-        return "list of texts"
-    words = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-    name = words[typing.cast("type", kind)]
-    low = (meta.ge if meta.ge is not None else meta.gt) if meta else None
-    if meta is None or low is None or meta.le is None:
-        return name
-    return f"{name}, {'over ' if meta.ge is None else ''}{_number(low)} to {_number(meta.le)}"
-
-
-def _number(value: float) -> str:
-    return f"{value:,}"
-
-
 def _lookup(settings: object, path: tuple[str, ...]) -> tuple[object, bool]:
     """The value at a path, and whether there is one (a section left out has none)."""
     for name in path:
-        if settings is None or isinstance(settings, types.NoneType):
+        if settings is None:
             return None, False
         settings = getattr(settings, name)
     return settings, settings is not None

@@ -6,11 +6,9 @@ One TOML file; `FOLKMOOT_SETTINGS` or `--settings` only choose which. Unknown ke
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 import tomllib
-import typing
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -18,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from bridge.description import explain
 from bridge.errors import BadSetting
 
 __all__ = [
@@ -40,7 +39,7 @@ ENVIRONMENT: Final = "FOLKMOOT_SETTINGS"
 """The one environment variable: it names the file."""
 
 GRACES: Final = (0, 15, 60)
-"""Seconds a member can choose between (norms.md N13); others only in development."""
+"""Seconds a member can choose between (N01); others only in development."""
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -263,58 +262,12 @@ def load(text: str, *, folder: Path, name: str = "settings") -> Settings:
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
-        raise _explain(str(error), raw) from error
+        raise explain(str(error), raw, Settings) from error
     _verify(settings)
     development = settings.development
     if development.ca_file:
         development = msgspec.structs.replace(development, ca_file=str(folder / development.ca_file))
     return msgspec.structs.replace(settings, data_dir=str(folder / settings.data_dir), development=development)
-
-
-def _explain(text: str, raw: dict[str, object]) -> BadSetting:
-    """msgspec's sentence with the path in front, the value found there, and what to write instead."""
-    what, _, path = text.partition(" - at `")
-    key = path.rstrip("`") or "$"
-    if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", what):
-        known = [field.encode_name for field in msgspec.structs.fields(_section_at(key))]
-        near = difflib.get_close_matches(unknown[1], known, n=1)
-        remedy = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(known)}."
-        return BadSetting("no such setting", key=f"{key}.{unknown[1]}", remedy=remedy)
-    if missing := re.fullmatch(r"Object missing required field `(.+)`", what):
-        field = next(field for field in msgspec.structs.fields(_section_at(key)) if field.encode_name == missing[1])
-        meta = next(part for part in typing.get_args(field.type) if isinstance(part, Meta))
-        remedy = f"{meta.description} For example: {missing[1]} = {msgspec.json.encode((meta.examples or [''])[0]).decode()}"
-        return BadSetting("missing", key=f"{key}.{missing[1]}", remedy=remedy)
-    return BadSetting(
-        f"{what[:1].lower()}{what[1:]}, found {_value_at(key, raw)!r}",
-        key=key,
-        remedy="Change the value, or leave the line out for the default.",
-    )
-
-
-def _section_at(key: str) -> type[_Section]:
-    """The struct at a path such as `$.matrix.listen`."""
-    found: type[_Section] = Settings
-    for name in key.split(".")[1:]:
-        field = next(field for field in msgspec.structs.fields(found) if field.encode_name == name)
-        found = next(part for part in _classes(field.type) if issubclass(part, _Section))
-    return found
-
-
-def _classes(annotation: object) -> list[type]:
-    """The plain classes inside `Annotated[Matrix | None, …]`."""
-    if isinstance(annotation, type):
-        return [annotation]
-    return [found for part in typing.get_args(annotation) for found in _classes(part)]
-
-
-def _value_at(key: str, raw: object) -> object:
-    for name, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", key):
-        if name and isinstance(raw, dict):
-            raw = raw.get(name)
-        elif index and isinstance(raw, list):
-            raw = raw[int(index)]
-    return raw
 
 
 def _verify(settings: Settings) -> None:
@@ -364,18 +317,23 @@ def _verify_development(development: Development) -> None:
 
 
 def _verify_domain(settings: Settings) -> None:
-    host, colon, _ = settings.domain.partition(":")
-    if colon and not {f"http://{settings.domain}", f"https://{settings.domain}"} & set(settings.development.origins):
+    host, _, port = settings.domain.partition(":")
+    if port.isdigit() and not {f"http://{settings.domain}", f"https://{settings.domain}"} & set(settings.development.origins):
         raise BadSetting(
             f"expected a name without a port, found {settings.domain!r}",
             key="$.domain",
             remedy="Other servers refuse addresses with a port; a port needs [development] with this origin in `origins`.",
         )
-    if len(host) > 253 or not _HOST.fullmatch(host) or ("." not in host and not settings.development.enabled):
+    if (
+        (":" in settings.domain and not port.isdigit())
+        or len(host) > 253
+        or not _HOST.fullmatch(host)
+        or ("." not in host and not settings.development.enabled)
+    ):
         raise BadSetting(
             f"expected a domain name in lower case, found {settings.domain!r}",
             key="$.domain",
-            remedy="Only the name, without https:// and slashes, as in moot.example; names with other letters in their xn-- form.",
+            remedy="In lower case, without https:// and slashes, as in moot.example; with other letters in its xn-- form.",
         )
 
 
