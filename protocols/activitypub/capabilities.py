@@ -1,0 +1,93 @@
+"""What a fediverse group can carry, as data: the forms `plan` chooses from and `translate/write.py` knows how to make.
+
+A group we serve speaks for itself by wrapping (FEP-1b12) and boosting; a group elsewhere hears from each author directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bridge.model.audience import Audience
+from bridge.model.capability import Born, Capabilities, Carry, Hearers
+from bridge.model.place import Place, PlaceKind
+
+MOST_TEXT = 24_000
+"""Bytes of HTML: it is sent twice (`content`, `contentMap`) and the whole must stay under 60 kB."""
+
+_WRAP = Carry("wrap", Hearers.ROSTER, by_place=True, born=Born.ANYWHERE)
+_URGENT_WRAP = Carry("wrap", Hearers.ROSTER, by_place=True, born=Born.ANYWHERE, urgent=True, keep_days=30)
+_BOOST = Carry("boost", Hearers.ROSTER, by_place=True, born=Born.ANYWHERE, roots_only=True)
+_INVOLVED = Carry("direct", Hearers.INVOLVED)
+_REACHED = Carry("direct", Hearers.REACHED)
+_TAKE_BACK = Carry("direct", Hearers.REACHED, urgent=True, keep_days=30)
+
+OURS = Capabilities(
+    carries={
+        "message": (_WRAP, _BOOST, _INVOLVED),
+        "edit": (_WRAP, _REACHED),
+        "retraction": (_TAKE_BACK, _URGENT_WRAP),
+        "reaction": (_WRAP, _INVOLVED),
+        "membership": (Carry("accept", Hearers.AUTHOR, by_place=True, born=Born.HERE),),
+        "profile": (Carry("update", Hearers.ROSTER),),
+        "notice": (Carry("say", Hearers.AUTHOR, by_place=True, born=Born.ANYWHERE),),
+    },
+    audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED}),
+    max_text=MOST_TEXT,
+    omission="The fediverse group has no way to show a {kind}.",
+)
+
+FOREIGN = Capabilities(
+    carries={
+        "message": (_INVOLVED,),
+        "edit": (_INVOLVED,),
+        "retraction": (Carry("direct", Hearers.INVOLVED, urgent=True, keep_days=30),),
+        "reaction": (_INVOLVED,),
+        "membership": (Carry("follow", Hearers.INVOLVED),),
+    },
+    audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED}),
+    max_text=MOST_TEXT,
+    omission="The group on the other server has no way to show a {kind}.",
+)
+
+
+def capabilities(place: Place) -> Capabilities:
+    """By kind of place: a group we serve, or one that lives elsewhere."""
+    return FOREIGN if place.kind is PlaceKind.FOREIGN_GROUP else OURS
+
+
+_SAID = {
+    Hearers.ROSTER: "all followers",
+    Hearers.INVOLVED: "who is answered or mentioned",
+    Hearers.AUTHOR: "the one person",
+    Hearers.REACHED: "followers and everyone who ever received it",
+}
+_SENT = {
+    ("message", "wrap"): "`Announce{Create{Page}}`, answers `Announce{Create{Note}}`",
+    ("message", "boost"): "`Announce` of the id, new threads only",
+    ("message", "direct"): "`Create{Note}`",
+    ("edit", "wrap"): "`Announce{Update}`",
+    ("edit", "direct"): "`Update{Note}`",
+    ("retraction", "wrap"): "`Announce{Delete}`, `Announce{Undo}`",
+    ("retraction", "direct"): "`Delete{Tombstone}`, `Undo{Like}`",
+    ("reaction", "wrap"): "`Announce{Like}`, `Announce{Dislike}`",
+    ("reaction", "direct"): "`Like` with `content`",
+    ("membership", "accept"): "`Accept{Follow}`, `Reject{Follow}`",
+    ("membership", "follow"): "`Follow`, `Undo{Follow}`",
+    ("profile", "update"): "`Update{Person}`, `Delete{Person}`",
+    ("notice", "say"): "`Create{Note}` to one person",
+}
+
+
+def _rows(carried: Capabilities) -> Iterator[str]:
+    for tag, forms in carried.carries.items():
+        for form in forms:
+            speaker = "the group" if form.by_place else "the person"
+            urgent = "urgent, " if form.urgent else ""
+            yield f"| {tag} | {_SENT[tag, form.form]} | {speaker} | {_SAID[form.hearers]} | {urgent}{form.keep_days} days |"
+
+
+def federation_table() -> str:
+    """What we send, as the Markdown tables of FEDERATION.md (FEP-67ff); a test compares the file with this."""
+    head = "| what happened | what is sent | by | to | tried for |\n| --- | --- | --- | --- | --- |"
+    ours, foreign = "\n".join(_rows(OURS)), "\n".join(_rows(FOREIGN))
+    return f"A group of this node:\n\n{head}\n{ours}\n\nA group on another server that a community here follows:\n\n{head}\n{foreign}\n"
