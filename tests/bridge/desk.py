@@ -1,0 +1,176 @@
+"""A small node to command: `Operations` over a few real values, for the tests of the control socket and of the command line."""
+
+# ruff: noqa: A002, ARG002  (the names are those of Operations)
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from bridge.control import ControlServer
+from bridge.errors import Full, OperatorError
+from bridge.model.content.release import Ending
+from bridge.model.ids import ACTIVITYPUB, MATRIX, CommunityId, EventId, ItemId, Native, ObjectId
+from bridge.model.item import Destination, Omission, Stage, Standing
+from bridge.model.place import Place, PlaceKind
+from bridge.model.record import Hold, Record
+from bridge.operations import CommunityLine, HoldLine, Outbound, Retirement, Status, hold_line
+from bridge.ports import Backlog, DeadLetter, LaneState
+
+NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+ROOM = Native(MATRIX, "!commons:hs.example")
+GROUP = Native(ACTIVITYPUB, "https://moot.example/c/one")
+SAM = Native(ACTIVITYPUB, "https://masto.example/users/sam")
+NEAR = Destination(ACTIVITYPUB, "https://masto.example/inbox", "masto.example")
+FAR = Destination(ACTIVITYPUB, "https://gone.example/inbox", "gone.example")
+
+WAITING = Hold(
+    event_id=EventId("held1"),
+    community=CommunityId("c1"),
+    object=ObjectId("held1"),
+    author=SAM,
+    kind="review",
+    code="N05.first",
+    since=NOON,
+    due_at=NOON + timedelta(hours=24),
+    on_expiry=Ending.RETURN,
+    body=b"the words that wait",
+    handle="@sam@masto.example",
+)
+LETTER = DeadLetter(
+    id=17,
+    item=ItemId("item1"),
+    event_id=EventId("event1"),
+    form="wrap",
+    destination=FAR,
+    why="410 Gone",
+    attempts=3,
+    at=NOON,
+)
+LANE = LaneState(destination=NEAR, urgent=True, cursor=4, fails=2, next_at=NOON, first_failure_at=NOON, last_error="503")
+CROSSED = Record(
+    event_id=EventId("event1"),
+    community=CommunityId("c1"),
+    kind="edit",
+    place=ROOM,
+    received_at=NOON,
+    ended="crossed",
+    reasons=("Bo lets everything cross.", "The room is public."),
+    omissions=(Omission(EventId("event1"), GROUP, "audience.not_carried", "The group cannot keep words among few."),),
+    standings=(
+        Standing(ItemId("item1"), "wrap", NEAR, Stage.DELIVERED),
+        Standing(ItemId("item1"), "wrap", FAR, Stage.DEAD, "410 Gone", 3),
+        Standing(ItemId("item2"), "direct", NEAR, Stage.WAITING, "503", 2, NOON + timedelta(minutes=4)),
+        Standing(ItemId("item2"), "direct", FAR, Stage.GIVEN_UP, "silent for 7 days", 40),
+    ),
+)
+HELD = Record(
+    event_id=EventId("held1"),
+    community=CommunityId("c1"),
+    kind="message",
+    place=GROUP,
+    received_at=NOON,
+    ended="held",
+    reasons=("Their first words here.",),
+    held_until=NOON + timedelta(hours=24),
+)
+
+
+class Desk:
+    """Keeps what it is told and finds it again, as a node does."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, CommunityLine] = {}
+        self.held = {WAITING.event_id: hold_line(WAITING, community="commons", reason="Their first words here.")}
+        self.told: list[str] = []
+        self.full = False
+
+    async def community_create(self, *, handle: str, name: str) -> CommunityLine:
+        if handle in self.lines:
+            raise OperatorError(f"the handle {handle} is taken", remedy="Choose another; handles are never given out again.")
+        self.lines[handle] = CommunityLine(handle, name, f"@{handle}@moot.example")
+        return self.lines[handle]
+
+    async def community_link(self, *, handle: str, place: str) -> CommunityLine:
+        line = self._line(handle)
+        self.lines[handle] = msgspec.structs.replace(line, places=(*line.places, Place(Native(MATRIX, place), PlaceKind.ROOM)))
+        return self.lines[handle]
+
+    async def community_unlink(self, *, handle: str, place: str) -> CommunityLine:
+        line = self._line(handle)
+        self.lines[handle] = msgspec.structs.replace(line, places=tuple(one for one in line.places if one.native.id != place))
+        return self.lines[handle]
+
+    async def community_retire(self, *, handle: str) -> Retirement:
+        self.lines[handle] = msgspec.structs.replace(self._line(handle), retired=True)
+        return Retirement(handle, 5)
+
+    async def communities(self) -> tuple[CommunityLine, ...]:
+        return tuple(self.lines.values())
+
+    async def events(self, *, limit: int, community: str) -> tuple[Record, ...]:
+        self.told.append(f"events {limit} {community}")
+        return (HELD, CROSSED)[:limit]
+
+    async def event(self, *, id: str) -> Record:
+        for record in (HELD, CROSSED):
+            if record.event_id == id:
+                return record
+        raise OperatorError(f"there is no event {id}", remedy="folkmoot events list shows the newest.")
+
+    async def deliveries(self, *, limit: int) -> Outbound:
+        if self.full:
+            raise Full("the disk is full")
+        return Outbound((LANE,), (LETTER,))
+
+    async def retry(self, *, id: int) -> DeadLetter:
+        if id != LETTER.id:
+            raise OperatorError(f"there is no dead letter {id}", remedy="folkmoot deliveries list shows them.")
+        return LETTER
+
+    async def holds(self, *, limit: int, community: str) -> tuple[HoldLine, ...]:
+        return tuple(self.held.values())[:limit]
+
+    async def release(self, *, id: str) -> HoldLine:
+        return self.held.pop(EventId(id))
+
+    async def return_(self, *, id: str, reason: str) -> HoldLine:
+        self.told.append(reason)
+        return self.held.pop(EventId(id))
+
+    async def status(self) -> Status:
+        backlog = Backlog({"intake": 0, "events": 0, "out": 7}, {"intake": 0.0, "events": 0.0, "out": 90.0}, 1, 1, 12_000_000_000)
+        return Status("moot.example", "0.1.0", True, len(self.lines), backlog, NOON)
+
+    def _line(self, handle: str) -> CommunityLine:
+        if handle not in self.lines:
+            raise OperatorError(f"there is no community {handle}", remedy="folkmoot community list shows them.")
+        return self.lines[handle]
+
+
+@contextlib.contextmanager
+def running(desk: Desk, socket: Path) -> Iterator[Desk]:
+    """A node that answers on its control socket, in a thread with a loop of its own, as another process would."""
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        async with ControlServer(desk, socket):
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield desk
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
