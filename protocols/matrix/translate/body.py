@@ -1,0 +1,51 @@
+"""The words of a message or of its newer form: on Matrix a content with `body`, here a Message; both directions side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.model.content.message import Message
+from bridge.model.event import Event
+from bridge.ports import Refs
+from protocols.matrix.ids import Me
+from protocols.matrix.translate.frame import Frame, page
+from protocols.matrix.translate.media import described, is_media
+from protocols.matrix.translate.relation import Standing
+from protocols.matrix.translate.words import Words, fits, write_words
+from protocols.matrix.wire import NewContent
+from protocols.richtext import from_text
+
+__all__ = ["read_body", "write_body"]
+
+_SHORT = (8_000, 4_000)
+"""Bytes of plain text when HTML and all does not fit."""
+
+
+def read_body(frame: Frame, content: NewContent, msgtype: str, words: Words, standing: Standing) -> Message:
+    """The message itself; a file becomes a line that says what it is."""
+    return Message(
+        text=described(content, msgtype, words, page(frame)) if is_media(msgtype) else words.text,
+        reply_to=standing.reply_to,
+        thread=standing.thread,
+        mentions=words.mentions,
+        note=words.note,
+        manner=words.manner,
+    )
+
+
+def write_body(message: Message, event: Event, refs: Refs, me: Me) -> dict[str, Any]:
+    """The words as Matrix shows them, small enough that an edit can carry them twice."""
+    born = event.provenance.native.id
+    url = event.provenance.url or (born if born.startswith(("https://", "http://")) else None)
+    content = write_words(message, me, refs, url)
+    if url is not None and len(url) <= 2_000:
+        content["external_url"] = url
+    for room in _SHORT:
+        if fits({"first": content, "again": content}):
+            break
+        # Text of nothing but quotation marks doubles in JSON, so what the room's capability let through can still be too long.
+        cut = message.text.plain.encode()[:room].decode("utf-8", "ignore")
+        content["body"] = from_text(cut).plain + " …"
+        content.pop("formatted_body", None)
+        content.pop("format", None)
+    return content

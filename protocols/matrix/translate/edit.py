@@ -1,0 +1,54 @@
+"""On Matrix this is an `m.room.message` with an `m.replace` relation and `m.new_content`; here it is an Edit.
+
+https://spec.matrix.org/v1.18/client-server-api/#event-replacements. Synapse 1.163 accepts an edit of somebody else's event and only leaves it
+out of aggregations, so the sender is compared here.
+"""
+
+from __future__ import annotations
+
+from bridge.model.content.edit import Edit
+from bridge.model.ids import MATRIX, Native
+from bridge.model.item import Item, Omission
+from bridge.ports import Ignored, Reading, Refs, Wire
+from protocols.matrix.ids import Me
+from protocols.matrix.translate.body import read_body, write_body
+from protocols.matrix.translate.frame import Frame, aim, author_of, make
+from protocols.matrix.translate.outgoing import absent, ghost_for, mark_of, send
+from protocols.matrix.translate.relation import Standing
+from protocols.matrix.translate.words import HTML, read_words
+from protocols.matrix.wire import MessageContent
+
+__all__ = ["read", "write"]
+
+
+def read(frame: Frame, refs: Refs, content: MessageContent) -> Reading:
+    """An edit of what we do not know is passed on: it may be waiting, and whoever holds it knows its author."""
+    new = content.new_content
+    if new is None or content.relates_to is None:
+        return Ignored("an edit without new words", refused=True)
+    target = aim(frame, refs, content.relates_to.event_id)
+    if target is None:
+        return Ignored("an edit of something in another room", refused=True)
+    known = target.known
+    if known is not None and known.author != Native(MATRIX, frame.raw.sender):
+        return Ignored("an edit by somebody who did not write it", refused=True)
+    words = read_words(new, frame.me, refs, answers=known is not None and known.reply_to is not None)
+    standing = Standing(known.reply_to, known.thread) if known is not None else Standing()
+    message = read_body(frame, new, new.msgtype or content.msgtype, words, standing)
+    if not message.text:
+        return Ignored("an edit without new words")
+    return make(frame, Edit(target=target.id, message=message), author_of(frame, refs), mark=content.mark)
+
+
+def write(item: Item, edit: Edit, refs: Refs, me: Me) -> Wire | Omission:
+    """Sent without a time of its own: the newest `origin_server_ts` wins, and the homeserver's clock only goes forward."""
+    copy = refs.copy(edit.target, item.place)
+    if copy is None:
+        return absent(item, "edit")
+    new = write_body(edit.message, item.event, refs, me)
+    # Who was notified of the first form is not notified again: the outer mentions stay empty.
+    outer = {**new, "body": f"* {new['body']}", "m.mentions": {}}
+    if "formatted_body" in new:
+        outer |= {"format": HTML, "formatted_body": f"* {new['formatted_body']}"}
+    outer |= {"m.new_content": new, "m.relates_to": {"rel_type": "m.replace", "event_id": copy}, **mark_of(item, me)}
+    return send("m.room.message", outer, ghost_for(item, refs))

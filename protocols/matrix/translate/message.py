@@ -1,0 +1,51 @@
+"""On Matrix this is an `m.room.message` or an `m.sticker`, in a thread an `m.thread` relation; here it is a Message.
+
+https://spec.matrix.org/v1.18/client-server-api/#mroommessage. Words that begin with a word of the bridge's own vocabulary are a Command.
+"""
+
+from __future__ import annotations
+
+from bridge.model.content.message import Message
+from bridge.model.item import Item
+from bridge.ports import Ignored, Reading, Refs, Wire
+from protocols.matrix.ids import Me
+from protocols.matrix.translate import command, edit
+from protocols.matrix.translate.body import read_body, write_body
+from protocols.matrix.translate.frame import Frame, author_of, make
+from protocols.matrix.translate.media import is_media
+from protocols.matrix.translate.outgoing import ghost_for, mark_of, send
+from protocols.matrix.translate.relation import read_relation, write_relation
+from protocols.matrix.translate.words import read_words
+from protocols.matrix.wire import MessageContent, decode
+
+__all__ = ["EVENT_TYPE", "read", "write"]
+
+EVENT_TYPE = "m.room.message"
+
+
+def read(frame: Frame, refs: Refs) -> Reading:
+    content = decode(frame.raw.content, MessageContent)
+    msgtype = "m.sticker" if frame.raw.type == "m.sticker" else content.msgtype
+    if not msgtype:
+        return Ignored("a message without a kind: it was taken back, or was never whole")
+    if msgtype == "m.key.verification.request":
+        return Ignored("a request to verify a device is between two clients")
+    relation = content.relates_to
+    if relation is not None and relation.rel_type == "m.replace":
+        return edit.read(frame, refs, content)
+    standing = read_relation(frame, refs, relation)
+    words = read_words(content, frame.me, refs, answers=standing.answers)
+    if not is_media(msgtype) and (asked := command.asked(words, frame.me)) is not None:
+        return command.read(frame, refs, asked, standing.answered)
+    message = read_body(frame, content, msgtype, words, standing)
+    if not message.text:
+        return Ignored("a message without words")
+    return make(frame, message, author_of(frame, refs), mark=content.mark, thread=standing.native)
+
+
+def write(item: Item, message: Message, refs: Refs, me: Me) -> Wire:
+    content = {**write_body(message, item.event, refs, me), **mark_of(item, me)}
+    relation = write_relation(message, refs, item.place)
+    if relation is not None:
+        content["m.relates_to"] = relation
+    return send(EVENT_TYPE, content, ghost_for(item, refs))

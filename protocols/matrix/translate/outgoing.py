@@ -1,0 +1,65 @@
+"""What every writer of a matrix event needs: who speaks, the mark that every event of ours carries, and the words for "not here".
+
+A `Wire` names the act (`send`, `redact`, `sign`, `say`, `update`) and its argument; the sender makes the request and its transaction id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+from bridge.model.ids import MATRIX, Native
+from bridge.model.item import Item, Omission
+from bridge.ports import Refs, Wire
+from protocols.matrix.ids import Me
+from protocols.matrix.wire import MARK, dump
+
+__all__ = ["REDACT", "SAY", "SEND", "SIGN", "UPDATE", "absent", "ghost_for", "mark_of", "parted", "send", "sign", "spot"]
+
+SEND: Final = "send"
+"""`path`: the event type; into the item's room."""
+REDACT: Final = "redact"
+"""`path`: the event to take back, in the item's room."""
+SIGN: Final = "sign"
+"""`path`: room and event (`spot`); a neutral reaction by the bot."""
+SAY: Final = "say"
+"""`path`: the room to say it in, or empty for the person's own conversation."""
+UPDATE: Final = "update"
+"""A ghost's new face; `body` says whether the account has ended."""
+
+
+def ghost_for(item: Item, refs: Refs, of: Native | None = None) -> Native | None:
+    """The account that speaks for `of` (else for the item's own speaker); None when it is still to be made, which the sender does."""
+    ghost = refs.ghost_of(MATRIX, of or item.by)
+    return ghost.native if ghost is not None and ghost.ended is None else None
+
+
+def mark_of(item: Item, me: Me) -> Mapping[str, Any]:
+    """The content key that stops loops; its echo is a receipt that nobody can lose (matrix.md section 5)."""
+    hops = item.event.provenance.hops + 1
+    return {MARK: {"object": item.event_id, "item": item.id, "node": me.domain, "hops": hops}}
+
+
+def send(event_type: str, content: Mapping[str, Any], speaker: Native | None) -> Wire:
+    return Wire(method=SEND, path=event_type, body=dump(content), speaker=speaker)
+
+
+def spot(room: str, event: str = "") -> str:
+    """A room and an event in one text."""
+    return f"{quote(room, safe='')}/{quote(event, safe='')}"
+
+
+def parted(path: str) -> tuple[str, str]:
+    """The reverse of `spot`."""
+    room, _, event = path.partition("/")
+    return unquote(room), unquote(event)
+
+
+def absent(item: Item, what: str) -> Omission:
+    """What it is about has no copy in this room, so there is nothing to show."""
+    return Omission(item.event_id, item.place, "target.not_here", f"What this {what} is about is not in the room.")
+
+
+def sign(content: Mapping[str, Any], room: str, event: str, bot: Native) -> Wire:
+    return Wire(method=SIGN, path=spot(room, event), body=dump(content), speaker=bot)
