@@ -5,7 +5,6 @@ Exit status: 0 done, 2 the operator can fix it, 1 anything else.
 
 from __future__ import annotations
 
-import importlib.metadata
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,7 +65,7 @@ class Root(click.Group):
     show_default=True,
     help="The settings file.",
 )
-@click.version_option(importlib.metadata.version("folkmoot"), prog_name="folkmoot", message="%(prog)s %(version)s")
+@click.version_option(package_name="folkmoot", prog_name="folkmoot", message="%(prog)s %(version)s")
 def root(settings: Path) -> None:
     """One conversation for a community, across Matrix and the fediverse.
 

@@ -29,6 +29,13 @@ LONGEST_PATH: Final = 100
 """Bytes; the kernel takes 107 (Linux) or 103 (macOS) for a unix socket's path."""
 
 
+ANSWERS_WITHIN: Final = 5.0
+"""Seconds for saying that it is there."""
+
+FINISHES_WITHIN: Final = 300.0
+"""Seconds for one operation; retiring a large community takes longest."""
+
+
 class Signature(msgspec.Struct, frozen=True):
     """One method of Operations: a struct of its arguments, and the type of its result."""
 
@@ -65,6 +72,7 @@ class ControlServer:
     def __init__(self, operations: Operations, path: Path) -> None:
         self.path = path
         application = web.Application(client_max_size=1_000_000)
+        application.router.add_get("/", self._greet)
         application.router.add_post("/{name}", self._answer)
         self._operations = operations
         self._runner = web.AppRunner(application, access_log=None)
@@ -88,6 +96,9 @@ class ControlServer:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    async def _greet(self, _: web.Request) -> web.Response:
+        return web.Response(status=204)
+
     async def _answer(self, request: web.Request) -> web.Response:
         signature = SIGNATURES.get(request.match_info["name"])
         if signature is None:
@@ -107,24 +118,29 @@ class ControlServer:
 
 
 async def is_running(path: Path) -> bool:
-    """Does a node answer there? Raises OperatorError when the socket belongs to another account."""
+    """Does a node answer there? Raises OperatorError when the socket belongs to another account, or to a node that is stuck."""
     try:
-        _, writer = await asyncio.open_unix_connection(path)
-    except PermissionError as error:
-        raise OperatorError(f"{path} belongs to another account", remedy="Run the command as the account that runs the node.") from error
-    except OSError:
+        async with _session(path, ANSWERS_WITHIN) as session, session.get("http://node/"):
+            return True
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, PermissionError):
+            raise OperatorError(
+                f"{path} belongs to another account", remedy="Run the command as the account that runs the node."
+            ) from error
         return False
-    writer.close()
-    await writer.wait_closed()
-    return True
+    except (TimeoutError, aiohttp.ClientError) as error:
+        raise OperatorError("a node runs, but does not answer", remedy="Look at its log; restart it if it is stuck.") from error
 
 
 @contextlib.asynccontextmanager
 async def connect(path: Path) -> AsyncIterator[Operations]:
     """The running node's operations; their errors arrive as the errors they were. Raises OperatorError when nobody answers."""
-    timeout = aiohttp.ClientTimeout(total=300, connect=5)
-    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path)), timeout=timeout) as session:
+    async with _session(path, FINISHES_WITHIN) as session:
         yield cast("Operations", _Remote(session))
+
+
+def _session(path: Path, seconds: float) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path)), timeout=aiohttp.ClientTimeout(total=seconds))
 
 
 class _Remote:

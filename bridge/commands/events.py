@@ -35,8 +35,8 @@ def list_(context: click.Context, community: str, limit: int, json: bool) -> Non
     elif not found:
         click.echo("Nothing has happened yet.")
     else:
-        rows = [(record.event_id, moment(record.received_at), record.kind, record.ended, str(record.place)) for record in found]
-        click.echo(table(("EVENT", "RECEIVED (UTC)", "KIND", "ENDED", "PLACE"), rows))
+        rows = [(record.event_id, moment(record.received_at), record.kind, record.ended) for record in found]
+        click.echo(table(("EVENT", "RECEIVED (UTC)", "KIND", "ENDED"), rows))
 
 
 @events.command()

@@ -12,7 +12,6 @@ from bridge.errors import BadSetting, OperatorError
 from bridge.founding import QUESTIONS, Answers, Question, found_secrets, settings_for, settings_text, tidy
 from bridge.keyfiles import Secrets, write_private
 from bridge.settings import Settings, load
-from protocols.matrix.registration import registration
 
 __all__ = ["init"]
 
@@ -77,7 +76,7 @@ def _write(path: Path, settings: Settings, placed: Settings, secrets: Secrets, *
         placed.secrets / "secret.key": secrets.key,
         placed.secrets / "as_token": secrets.as_token.encode(),
         placed.secrets / "hs_token": secrets.hs_token.encode(),
-        placed.registration: registration(placed, secrets).encode(),
+        placed.registration: _registration(placed, secrets),
         path: settings_text(settings).encode(),
     }
     for file in files:
@@ -118,3 +117,9 @@ Next:
 
 def _shown_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _registration(settings: Settings, secrets: Secrets) -> bytes:
+    from protocols.matrix.registration import registration
+
+    return registration(settings, secrets).encode()

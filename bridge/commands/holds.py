@@ -5,9 +5,12 @@ from __future__ import annotations
 import click
 
 from bridge.commands.asking import as_json, ask, print_json
-from bridge.commands.table import moment, safe, table
+from bridge.commands.table import fit, moment, safe
+from bridge.model.content.release import Ending
 
 __all__ = ["holds"]
+
+_ENDINGS = {Ending.RELEASE: "crosses", Ending.RETURN: "returned", Ending.LOCAL: "stays"}
 
 
 @click.group()
@@ -34,11 +37,10 @@ def list_(context: click.Context, community: str, limit: int, json: bool) -> Non
     elif not found:
         click.echo("Nothing waits.")
     else:
-        rows = [
-            (hold.event_id, hold.handle, hold.kind, f"{moment(hold.due_at)[:16]} {hold.on_expiry.value}", hold.reason) for hold in found
-        ]
-        click.echo(table(("EVENT", "FROM", "KIND", "THEN (UTC)", "WHY"), rows))
-        click.echo("\nDecide: folkmoot holds release EVENT, or folkmoot holds return EVENT --reason TEXT")
+        for hold in found:
+            click.echo(f"{hold.event_id}  {hold.kind}; {_ENDINGS[hold.on_expiry]} {moment(hold.due_at)} UTC")
+            click.echo(fit(f"    {hold.handle}: {hold.reason}"))
+        click.echo("\nDecide: folkmoot holds release EVENT\n     or folkmoot holds return EVENT --reason TEXT")
 
 
 @holds.command()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-__all__ = ["WIDTH", "moment", "safe", "span", "table"]
+__all__ = ["WIDTH", "fit", "moment", "safe", "span", "table"]
 
 WIDTH: Final = 80
 
@@ -20,17 +20,20 @@ def safe(text: str) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int = WIDTH) -> str:
-    """Aligned columns, two blanks apart. When they do not fit, the widest columns are cut and end in `…`; no row is ever wrapped."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, whole: int = 1, width: int = WIDTH) -> str:
+    """Aligned columns, two blanks apart. When they do not fit, the widest columns are cut and end in `…`, but for the first `whole` ones,
+
+    which people copy; no row is ever wrapped.
+    """
     cells = [[safe(cell) for cell in row] for row in (header, *rows)]
     widths = [max(_width(row[column]) for row in cells) for column in range(len(header))]
-    least = [_width(title) for title in cells[0]]
+    least = [widths[column] if column < whole else _width(title) for column, title in enumerate(cells[0])]
     while sum(widths) + 2 * (len(widths) - 1) > width:
         widest = max(range(len(widths)), key=lambda column: (widths[column] > least[column], widths[column]))
         if widths[widest] <= least[widest]:
             break
         widths[widest] -= 1
-    return "\n".join("  ".join(_fit(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in cells)
+    return "\n".join("  ".join(_pad(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in cells)
 
 
 def moment(at: datetime | None) -> str:
@@ -46,13 +49,20 @@ def span(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def _width(text: str) -> int:
-    return sum(0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def _fit(text: str, size: int) -> str:
+def fit(text: str, size: int = WIDTH) -> str:
+    """One safe line of at most `size` columns, ending in `…` when something was cut."""
+    text = safe(text)
     if _width(text) > size:
         while text and _width(text) > size - 1:
             text = text[:-1]
         text += "…"
+    return text
+
+
+def _width(text: str) -> int:
+    return sum(0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _pad(text: str, size: int) -> str:
+    text = fit(text, size)
     return text + " " * (size - _width(text))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,9 +31,9 @@ NEAR = Destination(ACTIVITYPUB, "https://masto.example/inbox", "masto.example")
 FAR = Destination(ACTIVITYPUB, "https://gone.example/inbox", "gone.example")
 
 WAITING = Hold(
-    event_id=EventId("held1"),
+    event_id=EventId("k7t2mq5x3wz4n6a2b7c5d3e4fi"),
     community=CommunityId("c1"),
-    object=ObjectId("held1"),
+    object=ObjectId("k7t2mq5x3wz4n6a2b7c5d3e4fi"),
     author=SAM,
     kind="review",
     code="N05.first",
@@ -46,7 +46,7 @@ WAITING = Hold(
 LETTER = DeadLetter(
     id=17,
     item=ItemId("item1"),
-    event_id=EventId("event1"),
+    event_id=EventId("a2b7c5d3e4fik7t2mq5x3wz4n6"),
     form="wrap",
     destination=FAR,
     why="410 Gone",
@@ -55,14 +55,14 @@ LETTER = DeadLetter(
 )
 LANE = LaneState(destination=NEAR, urgent=True, cursor=4, fails=2, next_at=NOON, first_failure_at=NOON, last_error="503")
 CROSSED = Record(
-    event_id=EventId("event1"),
+    event_id=EventId("a2b7c5d3e4fik7t2mq5x3wz4n6"),
     community=CommunityId("c1"),
     kind="edit",
     place=ROOM,
     received_at=NOON,
     ended="crossed",
     reasons=("Bo lets everything cross.", "The room is public."),
-    omissions=(Omission(EventId("event1"), GROUP, "audience.not_carried", "The group cannot keep words among few."),),
+    omissions=(Omission(EventId("a2b7c5d3e4fik7t2mq5x3wz4n6"), GROUP, "audience.not_carried", "The group cannot keep words among few."),),
     standings=(
         Standing(ItemId("item1"), "wrap", NEAR, Stage.DELIVERED),
         Standing(ItemId("item1"), "wrap", FAR, Stage.DEAD, "410 Gone", 3),
@@ -71,7 +71,7 @@ CROSSED = Record(
     ),
 )
 HELD = Record(
-    event_id=EventId("held1"),
+    event_id=EventId("k7t2mq5x3wz4n6a2b7c5d3e4fi"),
     community=CommunityId("c1"),
     kind="message",
     place=GROUP,
@@ -157,20 +157,22 @@ class Desk:
 @contextlib.contextmanager
 def running(desk: Desk, socket: Path) -> Iterator[Desk]:
     """A node that answers on its control socket, in a thread with a loop of its own, as another process would."""
-    ready, loop = threading.Event(), asyncio.new_event_loop()
-    stop = asyncio.Event()
+    ready = threading.Event()
+    stops: list[Callable[[], object]] = []
 
     async def serve() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        stops.append(lambda: loop.call_soon_threadsafe(stop.set))
         async with ControlServer(desk, socket):
             ready.set()
             await stop.wait()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
     try:
         assert ready.wait(10)
         yield desk
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        stops[0]()
         thread.join()
-        loop.close()

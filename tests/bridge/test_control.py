@@ -31,7 +31,7 @@ def test_every_operation_can_be_asked_for() -> None:
 
 async def test_a_record_arrives_as_it_was(path: Path) -> None:
     async with ControlServer(Desk(), path), connect(path) as node:
-        assert await node.event(id="event1") == CROSSED
+        assert await node.event(id="a2b7c5d3e4fik7t2mq5x3wz4n6") == CROSSED
         assert await node.events(limit=1, community="") == (HELD,)
 
 
@@ -47,7 +47,7 @@ async def test_arguments_arrive(path: Path) -> None:
     desk = Desk()
     async with ControlServer(desk, path), connect(path) as node:
         await node.community_create(handle="commons", name='The "Commons" 🏠')
-        await node.return_(id="held1", reason="We speak about gardening here.")
+        await node.return_(id="k7t2mq5x3wz4n6a2b7c5d3e4fi", reason="We speak about gardening here.")
 
     assert desk.lines["commons"].name == 'The "Commons" 🏠'
     assert desk.told == ["We speak about gardening here."]
@@ -77,7 +77,7 @@ async def test_words_that_wait_never_leave_through_the_socket(path: Path) -> Non
         response = await session.post("http://node/holds", data=b'{"limit": 5, "community": ""}')
         answer = await response.read()
 
-    assert b"held1" in answer
+    assert b"k7t2mq5x3wz4n6a2b7c5d3e4fi" in answer
     assert b"the words that wait" not in answer
 
 
