@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -57,7 +57,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a peer answered, body inflated. `url` is the address as asked for, or the last one it redirected to."""
+    """What a peer answered, body inflated; `url` is the address as asked for, or redirected to at last, without its fragment."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -155,12 +155,12 @@ class Client:
         `accept_limit` is in bytes, before and after inflating.
         """
         async with self._bounded(url):
-            asked = url
+            asked = url.partition("#")[0]
             seen: set[str] = set()
             for _ in range(redirects + 1):
                 target = admit(asked, self._policy)
                 if str(target) in seen:
-                    raise Refused("it redirects in a circle", private=f"redirect circle at {target.raw_host}")
+                    raise Refused("it redirects in a circle", private=f"it redirects in a circle: {target.raw_host}")
                 seen.add(str(target))
                 async with self._request("GET", target, headers, b"", sign) as response:
                     location = response.headers.get("Location")
@@ -168,8 +168,8 @@ class Client:
                         body = bytearray()
                         await _read_into(body, response, accept_limit)
                         return Answer(response.status, response.headers, bytes(body), asked)
-                asked = _next_address(target, location)
-            raise Refused(f"it redirects more than {redirects} times", private=f"too many redirects from {url[:200]}")
+                asked = _next_address(target, location).partition("#")[0]
+            raise Refused(f"it redirects more than {redirects} times", private=f"it redirects more than {redirects} times: {url[:200]}")
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], sign: Sign | None = None) -> Answer:
         """Send, never following a redirect: a 3xx is an answer like any other.
@@ -194,7 +194,7 @@ class Client:
                     await _read_into(said, response, _SHORT_ANSWER)
             except (TooLarge, Malformed, aiohttp.ClientError, OSError):  # TimeoutError is an OSError
                 response.close()
-            return Answer(response.status, response.headers, bytes(said[:_SHORT_ANSWER]), url)
+            return Answer(response.status, response.headers, bytes(said[:_SHORT_ANSWER]), url.partition("#")[0])
 
     @asynccontextmanager
     async def _request(
@@ -220,21 +220,20 @@ class Client:
         except aiohttp.ClientConnectorError as problem:
             if isinstance(problem.os_error, AddressRefused):
                 raise Refused(f"{host} may not be reached: {problem.os_error}") from problem
-            raise Unreachable(f"{host} cannot be reached", private=f"{host}: {problem}") from problem
+            raise _unreachable(f"{host} cannot be reached", problem) from problem
         except aiohttp.ClientResponseError as problem:
-            if isinstance(problem.__cause__, LineTooLong):
+            if any(isinstance(cause, LineTooLong) for cause in _causes(problem)):
                 raise TooLarge(f"{host} answered with too long a header") from problem
-            raise Unreachable(
-                f"{host} does not speak HTTP as we know it", private=f"{host}: {type(problem.__cause__).__name__}"
-            ) from problem
+            # Without the library's sentence, which quotes what the peer sent.
+            raise Unreachable(f"{host} does not speak HTTP as we know it") from problem
         except aiohttp.InvalidURL as problem:
-            raise Refused("the address cannot be read", private=f"{host}: {problem}") from problem
+            raise Refused("the address cannot be read", private=f"the address cannot be read: {host}") from problem
         except aiohttp.ClientPayloadError as problem:
-            raise Unreachable(f"{host} cut its answer short", private=f"{host}: {problem}") from problem
+            raise _unreachable(f"{host} cut its answer short", problem) from problem
         except TimeoutError as problem:
-            raise Unreachable(f"{host} did not answer in time", private=f"{host}: {type(problem).__name__}") from problem
+            raise _unreachable(f"{host} did not answer in time", problem) from problem
         except (aiohttp.ClientError, OSError) as problem:
-            raise Unreachable(f"{host} broke the connection", private=f"{host}: {problem!r}") from problem
+            raise _unreachable(f"{host} broke the connection", problem) from problem
 
     async def _only_operator_origins(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         here = str(request.url.origin())
@@ -273,17 +272,29 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return min(max(seconds, 0.0), LONGEST_WAIT)
 
 
-def _trust(policy: Policy) -> ssl.SSLContext:
+def _unreachable(public: str, problem: BaseException) -> Unreachable:
+    return Unreachable(public, private=f"{public} ({type(problem).__name__}: {problem})")
+
+
+def _causes(problem: BaseException) -> Iterator[BaseException]:
+    cause = problem.__cause__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _trust(policy: Policy) -> ssl.SSLContext | bool:
+    if policy.ca_file is None:
+        return True  # the library's own context: the system's authorities, read once
     context = ssl.create_default_context()
-    if policy.ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=policy.ca_file)
-        except (OSError, ssl.SSLError) as problem:
-            raise BadSetting(
-                f"{policy.ca_file} cannot be read as certificates",
-                key="$.development.ca_file",
-                remedy="Name a PEM file with at least one certificate.",
-            ) from problem
+    try:
+        context.load_verify_locations(cafile=policy.ca_file)
+    except (OSError, ssl.SSLError) as problem:
+        raise BadSetting(
+            f"{policy.ca_file} cannot be read as certificates",
+            key="$.development.ca_file",
+            remedy="Name a PEM file with at least one certificate.",
+        ) from problem
     return context
 
 
@@ -294,7 +305,9 @@ def _next_address(target: URL, location: str) -> str:
     try:
         return str(target.join(URL(location, encoded=location.isascii())))
     except ValueError as problem:
-        raise Refused("it redirects to an address that cannot be read", private=f"{target.raw_host}") from problem
+        raise Refused(
+            "it redirects to an address that cannot be read", private=f"it redirects to an address that cannot be read: {target.raw_host}"
+        ) from problem
 
 
 async def _read_into(body: bytearray, response: aiohttp.ClientResponse, limit: int) -> None:

@@ -167,9 +167,9 @@ def admit(text: str, policy: Policy) -> URL:
     if here in policy.origins:
         return url
     if url.scheme != "https":
-        raise Refused(f"{url.scheme} addresses are not fetched, only https", private=f"scheme of {here}")
+        raise Refused(f"{url.scheme} addresses are not fetched, only https", private=f"only https is fetched, not {here}")
     if url.port != HTTPS_PORT:
-        raise Refused(f"port {url.port} is not allowed, only {HTTPS_PORT}", private=f"port of {here}")
+        raise Refused(f"port {url.port} is not allowed, only {HTTPS_PORT}", private=f"only port {HTTPS_PORT} is allowed, not {here}")
     reason = refusal(host, HTTPS_PORT, policy) if ":" in host or _is_numeric(host) else _name_refusal(host)
     if reason is not None:
         raise Refused(reason)
@@ -224,10 +224,11 @@ def _parse(text: str) -> URL:
     try:
         # Escaped parts are left as they are: `%40` and `@` name the same thing, but a signature covers bytes.
         url = URL(f"{scheme.lower()}://{authority}{tail}", encoded=text.isascii() and authority == authority.lower())
+        host, _ = url.raw_host or "", url.port  # read on first use, and only then found wrong
     except ValueError as problem:
-        raise Refused("the address cannot be read", private=f"address cannot be read: {problem}") from problem
-    host = url.raw_host or ""
-    if len(host) > 253 or (":" not in host and not _HOST.fullmatch(host)):
+        raise Refused("the address cannot be read", private=f"the address cannot be read: {problem}") from problem
+    is_literal = ":" in host
+    if is_literal != authority.startswith("[") or len(host) > 253 or not (is_literal or _HOST.fullmatch(host)):
         raise Refused(f"{host[:64]!r} is not a host name")
     return url
 
