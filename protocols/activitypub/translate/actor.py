@@ -1,0 +1,82 @@
+"""A fediverse actor document is a person (or group) of ours to know; ours are written by `documents.py` and read back by this.
+
+Activitypub.md 1.5, 3.16. The handle is the one its own server would answer WebFinger for (rule O16).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from bridge.model.actor import Actor, ActorKind, Mark
+from bridge.model.ids import Native
+from protocols.activitypub.ids import host_of, native
+from protocols.activitypub.translate.thing import Thing
+from protocols.activitypub.wire import moment_of
+from protocols.htmltree import scrub
+from protocols.richtext import from_html
+
+_KINDS = {
+    "Person": ActorKind.PERSON,
+    "Organization": ActorKind.PERSON,
+    "Group": ActorKind.GROUP,
+    "Service": ActorKind.SERVICE,
+    "Application": ActorKind.APPLICATION,
+}
+_SAYS = {Mark.NOBRIDGE: re.compile(r"#nobridge\b", re.IGNORECASE), Mark.NOBOT: re.compile(r"#nobot\b", re.IGNORECASE)}
+MOST_NAME = 100
+
+
+def actor_from_document(document: Mapping[str, object]) -> Actor | None:
+    """None when it is no actor: another type, or the key stub of GoToSocial 0.20, which has no inbox."""
+    seen = Thing(document)
+    kind = _KINDS.get(seen.type)
+    host = host_of(seen.id)
+    inbox = seen.one_id("inbox")
+    name = seen.text("preferredUsername")
+    if kind is None or not host or not _web(inbox) or not (name or seen.text("webfinger")):
+        return None
+    bio = from_html(seen.text("summary"), mention=_nobody)[0]
+    endpoints = seen.thing("endpoints")
+    shared = (endpoints.one_id("sharedInbox") if endpoints else "") or seen.one_id("sharedInbox")
+    marks = {mark for mark, said in _SAYS.items() if said.search(bio.plain)}
+    if seen.flag("indexable") is False:
+        marks.add(Mark.NOINDEX)
+    picture = seen.thing("icon")
+    avatar = picture.one_id("url") if picture else ""
+    return Actor(
+        native=native(seen.id),
+        handle=f"@{_line(name or seen.text('webfinger').partition('@')[0])}@{host}",
+        host=host,
+        name=_line(seen.text("name")),
+        kind=kind,
+        url=page_of(seen),
+        avatar=avatar if _web(avatar) else None,
+        bio=bio or None,
+        route=inbox,
+        shared_route=shared if host_of(shared) == host else None,
+        followers=seen.one_id("followers") or None,
+        marks=frozenset(marks),
+        joined_network=moment_of(seen.text("published")),
+    )
+
+
+def page_of(seen: Thing) -> str | None:
+    """The page people can open: `url` as a string, a Link, or a list of them (PeerTube), HTML first."""
+    links = seen.things("url")
+    for link in links:
+        if link.text("mediaType").startswith("text/html") and _web(link.text("href")):
+            return link.text("href")
+    return next((url for url in seen.ids("url") if _web(url)), None)
+
+
+def _line(text: str) -> str:
+    return " ".join(scrub(text).split())[:MOST_NAME]
+
+
+def _web(url: str) -> bool:
+    return url.startswith(("https://", "http://")) and len(url) <= 2_048
+
+
+def _nobody(_href: str, _shown: str, _classes: str) -> Native | None:
+    return None

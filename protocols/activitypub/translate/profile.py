@@ -1,0 +1,106 @@
+"""An `Update` or `Delete` of an actor by itself is a new or ended face; a face that changed here is an `Update` or `Delete` of its actor.
+
+Activitypub.md 3.1, 4.4. Never through a group: a group that could change its members' actors could take them over (FEP-171b).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from bridge.changes import ForgetActor, PutActor
+from bridge.model.actor import Actor
+from bridge.model.audience import Audience
+from bridge.model.content.profile import Profile
+from bridge.model.event import Event, Provenance
+from bridge.model.ids import LOOPBACK, MATRIX, event_id, revision_id
+from bridge.ports import Ignored, Read, Reading
+from protocols.activitypub.ids import PUBLIC, followers_url, group_url, host_of, native
+from protocols.activitypub.translate.actor import actor_from_document
+from protocols.activitypub.translate.arrival import Arrival, Spot, group_spot, refused
+from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
+from protocols.activitypub.translate.thing import Thing
+from protocols.activitypub.wire import OBJECT_CONTEXT, clamped, stamp
+
+
+def read_update_actor(arrival: Arrival, face: Thing) -> Reading:
+    """The new face is remembered in any case; it is an event where somebody here can see it."""
+    if arrival.group is not None:
+        return refused("O9", "Update of an actor through a group")
+    if face.id != arrival.actor:
+        return refused("O9", f"Update by {arrival.actor} of the actor {face.id or 'without id'}")
+    actor = actor_from_document(face.members)
+    if actor is None:
+        return Ignored("Update of an actor that is none: no inbox, name or type")
+    spot = _seen_in(arrival)
+    if waits := arrival.needs():
+        return waits
+    remembered = PutActor(actor, arrival.received_at)
+    if spot is None:
+        return Read((), (remembered,))
+    return Read((_event(arrival, spot, actor, ended=False, revision=_revision(face)),), (remembered,))
+
+
+def read_delete_actor(arrival: Arrival) -> Reading:
+    """The account ended itself (its server vouches: rule O15). Nothing is fetched for an account nobody here ever saw."""
+    if arrival.group is not None:
+        return refused("O10", "Delete of an actor through a group")
+    spot = _seen_in(arrival)
+    if waits := arrival.needs():
+        return waits
+    forgotten = ForgetActor(native(arrival.actor), arrival.received_at)
+    if spot is None:
+        return Read((), (forgotten,))
+    host = host_of(arrival.actor)
+    gone = Actor(native(arrival.actor), handle=f"@{arrival.actor.rstrip('/').rpartition('/')[2]}@{host}", host=host)
+    return Read((_event(arrival, spot, gone, ended=True, revision="ended"),), (forgotten,))
+
+
+def _event(arrival: Arrival, spot: Spot, actor: Actor, *, ended: bool, revision: str) -> Event:
+    secret = arrival.me.secret
+    return arrival.event(
+        event_id(secret, native(f"{arrival.actor}#delete")) if ended else revision_id(secret, native(arrival.actor), revision),
+        spot,
+        actor,
+        Profile(actor, ended=ended),
+        audience=Audience.PUBLIC,
+        at=clamped(arrival.activity.text("published"), arrival.received_at),
+        come=Provenance(native(arrival.actor), url=actor.url),
+    )
+
+
+def _revision(face: Thing) -> str:
+    return hashlib.blake2b(msgspec.json.encode(face.members, order="sorted"), digest_size=16).hexdigest()
+
+
+def _seen_in(arrival: Arrival) -> Spot | None:
+    """The community their ghost came to be in; ghosts are one per person, so one community is enough to reach it."""
+    for protocol in (MATRIX, LOOPBACK):
+        ghost = arrival.refs.ghost_of(protocol, native(arrival.actor))
+        if ghost is not None and ghost.community is not None and ghost.ended is None:
+            return group_spot(arrival, [group_url(arrival.me, ghost.community)])
+    return None
+
+
+def write_profile(out: Outgoing, profile: Profile, *, activity: str) -> Made:
+    """`Update{Person}` with the actor as we serve it now (`document` of our own address), or its `Delete`."""
+    actor = out.actor(profile.actor.native)
+    if actor is None:
+        return NO_ACTOR
+    document: object = actor
+    if not profile.ended:
+        served = out.refs.document(actor)
+        if not served:
+            return Lack("profile.no_actor", "The actor is not served any more, so there is nothing to show.")
+        document = msgspec.Raw(served)
+    return {
+        "@context": OBJECT_CONTEXT,
+        "id": activity,
+        "type": "Delete" if profile.ended else "Update",
+        "actor": actor,
+        "to": [PUBLIC],
+        "cc": [followers_url(actor), out.group.id],
+        "published": stamp(out.event.at),
+        "object": document,
+    }

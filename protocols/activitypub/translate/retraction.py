@@ -1,0 +1,209 @@
+"""A `Delete` or an `Undo` takes something back; taking something back is a `Delete` of a tombstone, or an `Undo` with what it undoes inside.
+
+Activitypub.md 3.7, rule O10; traps 14, 16, 18. Undoing something unknown is harmless, and is remembered where it can be.
+"""
+
+from __future__ import annotations
+
+from bridge.changes import Retract
+from bridge.model.audience import Audience
+from bridge.model.content import Boost, Membership, Reaction, Retraction
+from bridge.model.content.membership import Change
+from bridge.model.event import Provenance
+from bridge.model.ids import ACTIVITYPUB, ObjectId, event_id
+from bridge.ports import Ignored, Read, Reading
+from protocols.activitypub.ids import PUBLIC, activity_url, is_ours, native, object_url
+from protocols.activitypub.translate.addressing import recipients
+from protocols.activitypub.translate.arrival import Arrival, Spot, group_spot, known_spot, refused, same_server
+from protocols.activitypub.translate.membership import followed_spot
+from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
+from protocols.activitypub.translate.thing import Thing
+from protocols.activitypub.wire import OBJECT_CONTEXT, Document, clamped, stamp
+
+_SIGNS = frozenset({"Like", "EmojiReact", "Announce"})
+
+
+def read_delete(arrival: Arrival) -> Reading:
+    """By id, tombstone or whole object. `summary` marks a moderator's act, even when it is empty (trap 16)."""
+    activity = arrival.activity
+    url = activity.one_id("object")
+    if not url:
+        return refused("O6", "Delete of nothing")
+    if is_ours(arrival.me, url) and not is_ours(arrival.me, arrival.actor):
+        return Ignored("a Delete of our own words by somebody else; moderators elsewhere are heard when the moderators' desk is there")
+    known = arrival.known(url)
+    spot = arrival.group or (known_spot(arrival, known) if known else group_spot(arrival, recipients(activity)))
+    if waits := arrival.needs():
+        return waits
+    own = known is None or known.author == native(arrival.actor)
+    if not same_server(url, arrival.actor) and not (arrival.group and same_server(arrival.group.group.id, arrival.actor)):
+        return refused("O10", f"Delete by {arrival.actor} of something from another server")
+    target = known.id if known else ObjectId(event_id(arrival.me.secret, native(url)))
+    if spot is None:
+        return Read((), (Retract(target, native(url), arrival.received_at),))
+    author = arrival.author()
+    if waits := arrival.needs():
+        return waits
+    if author is None:
+        return Read((), (Retract(target, native(url), arrival.received_at),))
+    moderator = not own or not same_server(url, arrival.actor) or "summary" in activity.members
+    event = arrival.event(
+        event_id(arrival.me.secret, native(f"{url}#delete")),
+        spot,
+        author,
+        Retraction(target, reason=" ".join(activity.text("summary").split())[:500] if moderator else "", moderator=moderator),
+        audience=known.audience if known else Audience.PUBLIC,
+        at=clamped(activity.text("published"), arrival.received_at),
+        come=Provenance(native(activity.id)),
+    )
+    return Read((event,))
+
+
+def read_undo(arrival: Arrival) -> Reading:
+    """With the undone inside, or its id alone."""
+    inner = arrival.activity.thing("object")
+    undone = arrival.activity.one_id("object")
+    if not undone:
+        return refused("O6", "Undo of nothing")
+    if not same_server(undone, arrival.actor):
+        return refused("O10", f"Undo by {arrival.actor} of something from another server")
+    if inner is None or not inner.type:
+        return _undo_by_id(arrival, undone)
+    if inner.one_id("actor") not in {"", arrival.actor}:
+        return refused("O10", f"Undo by {arrival.actor} of what {inner.one_id('actor')} did")
+    if inner.type == "Follow":
+        return _unfollow(arrival, inner.one_id("object"), undone)
+    if inner.type in _SIGNS:
+        return _undo_sign(arrival, inner, undone)
+    return Ignored(f"Undo of a {inner.type}: what it undoes was not acted on")
+
+
+def _undo_sign(arrival: Arrival, inner: Thing, undone: str) -> Reading:
+    known = arrival.known(inner.one_id("object"))
+    spot = known_spot(arrival, known) if known else None
+    if waits := arrival.needs():
+        return waits
+    if known is None or spot is None:
+        return Ignored(f"Undo of a {inner.type} of something that never was in a community here")
+    return _taken_back(arrival, undone, spot_of=known.audience, spot=arrival.group or spot)
+
+
+def _undo_by_id(arrival: Arrival, undone: str) -> Reading:
+    known = arrival.known(undone)
+    if known is not None:
+        spot = arrival.group or known_spot(arrival, known)
+        if waits := arrival.needs():
+            return waits
+        if known.author != native(arrival.actor):
+            return refused("O10", f"Undo by {arrival.actor} of what {known.author.id} did")
+        return _taken_back(arrival, undone, spot_of=known.audience, spot=spot) if spot else Ignored("Undo in a community that is gone")
+    for url in recipients(arrival.activity)[:10]:
+        if is_ours(arrival.me, url):
+            follow = arrival.refs.follow(native(arrival.actor), native(url))
+            if follow is not None and follow.request == undone:
+                return _unfollow(arrival, url, undone)
+    return arrival.needs() or Ignored("Undo of something unknown")
+
+
+def _taken_back(arrival: Arrival, undone: str, *, spot_of: Audience, spot: Spot) -> Reading:
+    author = arrival.author()
+    if waits := arrival.needs():
+        return waits
+    if author is None:
+        return Ignored("an Undo by somebody who could not be fetched")
+    event = arrival.event(
+        event_id(arrival.me.secret, native(arrival.activity.id)),
+        spot,
+        author,
+        Retraction(ObjectId(event_id(arrival.me.secret, native(undone)))),
+        audience=spot_of,
+        at=clamped(arrival.activity.text("published"), arrival.received_at),
+        come=Provenance(native(arrival.activity.id)),
+    )
+    return Read((event,))
+
+
+def _unfollow(arrival: Arrival, target: str, request: str) -> Reading:
+    spot = followed_spot(arrival, target)
+    author = arrival.author()
+    if waits := arrival.needs():
+        return waits
+    if spot is None or author is None:
+        return Ignored("Undo of a Follow of somebody who is not here")
+    event = arrival.event(
+        event_id(arrival.me.secret, native(arrival.activity.id)),
+        spot,
+        author,
+        Membership(Change.UNFOLLOW, subject=author.native, target=native(target), request=request),
+        audience=Audience.PUBLIC,
+        at=clamped(arrival.activity.text("published"), arrival.received_at),
+        come=Provenance(native(arrival.activity.id)),
+    )
+    return Read((event,))
+
+
+# ----------------------------------------------------------------------------------------------------------------- writing
+
+
+def write_retraction(out: Outgoing, retraction: Retraction, *, to_group: bool) -> Made:
+    """`Delete` of what was said, `Undo` of a sign. `to_group`: inside a group's wrap, which alone can remove what people elsewhere said."""
+    known = out.object(retraction.target)
+    if known is None:
+        return Lack("target.not_there", "What is taken back never crossed to the fediverse.")
+    actor = out.actor(known.author)
+    if actor is None:
+        return NO_ACTOR
+    if known.kind in {"reaction", "boost"}:
+        current = out.refs.current(retraction.target)
+        content = current.content if current is not None else None
+        target = content.target if isinstance(content, (Reaction, Boost)) else known.reply_to
+        return _undo(out, actor, "Announce" if known.kind == "boost" else "Like", retraction.target, out.url(target) if target else None)
+    if known.native.protocol == ACTIVITYPUB:
+        if to_group:
+            return _moderate(out, known.native.id, retraction)
+        return Lack("retraction.theirs", "It was said on another server; only its author can take it back there.")
+    url = object_url(out.me, retraction.target)
+    return {
+        "@context": OBJECT_CONTEXT,
+        "id": out.own_activity(),
+        "type": "Delete",
+        "actor": actor,
+        "object": {"id": url, "type": "Tombstone", "formerType": "Note", "deleted": stamp(out.event.at)},
+        "to": [PUBLIC],
+        "cc": [out.group.id],
+        "audience": out.group.id,
+        "published": stamp(out.event.at),
+    }
+
+
+def _undo(out: Outgoing, actor: str, kind: str, undone: ObjectId, target: str | None) -> Document:
+    inner: Document = {"id": activity_url(out.me, undone), "type": kind, "actor": actor}
+    if target:
+        inner["object"] = target
+    return {
+        "@context": OBJECT_CONTEXT,
+        "id": out.own_activity(),
+        "type": "Undo",
+        "actor": actor,
+        "object": inner,
+        "to": [PUBLIC],
+        "cc": [out.group.id],
+        "audience": out.group.id,
+        "published": stamp(out.event.at),
+    }
+
+
+def _moderate(out: Outgoing, url: str, retraction: Retraction) -> Document:
+    """The group removes it from the group; the reason, even an empty one, is what makes it a removal (Lemmy)."""
+    return {
+        "@context": OBJECT_CONTEXT,
+        "id": out.own_activity(),
+        "type": "Delete",
+        "actor": out.group.id,
+        "object": url,
+        "summary": retraction.reason,
+        "to": [PUBLIC],
+        "cc": [out.group.id],
+        "audience": out.group.id,
+        "published": stamp(out.event.at),
+    }
