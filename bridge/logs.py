@@ -126,7 +126,7 @@ def configure(
         raise BadSetting(f"{level!r} is not a level", key="$.log.level", remedy=f"Write one of {', '.join(sorted(LEVELS))}.")
     target = stream if stream is not None else sys.stderr
     last: structlog.typing.Processor = (
-        # The plain formatter on purpose: the pretty one prints local variables, and those hold what people wrote.
+        # Traces are made above, so that they are scrubbed, and never with local variables: those hold what people wrote.
         structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback)
         if form == "text" or (form == "auto" and target.isatty())
         else structlog.processors.JSONRenderer()

@@ -177,17 +177,20 @@ class Client:
         Once the status is there the item counts as answered, whatever becomes of the rest: at most 16 kB of it are
         read, and a body that is cut off, endless or badly compressed does not turn a 202 into a failure.
         """
-        async with self._bounded(url):
+        async with self._bounded(url) as deadline:
             target = admit(url, self._policy)
             try:
-                return await self._post_once(url, target, body, headers, sign)
+                return await self._post_once(url, target, body, headers, sign=sign, deadline=deadline)
             except (aiohttp.ServerDisconnectedError, ConnectionResetError):
                 # A kept connection that the peer closed just now. Sending again is safe (same activity id) and
                 # spares a minute of waiting for the schedule.
-                return await self._post_once(url, target, body, headers, sign)
+                return await self._post_once(url, target, body, headers, sign=sign, deadline=deadline)
 
-    async def _post_once(self, url: str, target: URL, body: bytes, headers: Mapping[str, str], sign: Sign | None) -> Answer:
+    async def _post_once(
+        self, url: str, target: URL, body: bytes, headers: Mapping[str, str], *, sign: Sign | None, deadline: asyncio.Timeout
+    ) -> Answer:
         async with self._request("POST", target, headers, body, sign) as response:
+            deadline.reschedule(None)  # the status is there: from now on only the reading below is bounded
             said = bytearray()
             try:
                 async with asyncio.timeout(self._limits.read):
@@ -211,12 +214,12 @@ class Client:
             yield response
 
     @asynccontextmanager
-    async def _bounded(self, url: str) -> AsyncIterator[None]:
+    async def _bounded(self, url: str) -> AsyncIterator[asyncio.Timeout]:
         """The absolute deadline, and every foreign exception as one of ours."""
         host = admit(url, self._policy).raw_host
         try:
-            async with asyncio.timeout(self._limits.total):
-                yield
+            async with asyncio.timeout(self._limits.total) as deadline:
+                yield deadline
         except aiohttp.ClientConnectorError as problem:
             if isinstance(problem.os_error, AddressRefused):
                 raise Refused(f"{host} may not be reached: {problem.os_error}") from problem

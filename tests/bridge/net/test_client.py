@@ -398,6 +398,16 @@ async def test_a_redirect_inward_or_elsewhere_strange_is_refused(
     assert len([each for each in connections if each[0] == "socket.connect"]) == 1
 
 
+@pytest.mark.parametrize("location", [b"/\xff\xfe", b"https://\xff.example/", b"https://[::1", b"https://a.example:x/", b"?", b"#", b""])
+async def test_a_redirect_in_strange_bytes_ends_in_an_answer_or_a_refusal(street: Street, location: bytes) -> None:
+    async def point(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n")
+
+    peer = await street.open_rude(point)
+    with pytest.raises(Refused):
+        await street.ask(f"{peer}/a")
+
+
 async def test_a_redirect_status_without_an_address_is_an_answer(street: Street) -> None:
     peer = await street.open(answering("x", status=302))
     assert (await (await street.client()).get(peer, JSON)).status == 302
@@ -542,15 +552,9 @@ async def test_a_peer_that_is_slow_or_breaks_off_is_unreachable(street: Street, 
 
 
 async def test_a_body_that_drips_is_cut_at_the_absolute_deadline(street: Street) -> None:
-    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-        ticks = asyncio.Event()
-        while True:
-            writer.write(b"x")
-            await writer.drain()
-            asyncio.get_running_loop().call_later(0.02, ticks.set)
-            await ticks.wait()
-            ticks.clear()
+        await _drip(reader, writer)
 
     peer = await street.open_rude(drip)
     loop = asyncio.get_running_loop()
@@ -678,6 +682,30 @@ async def test_once_a_peer_said_202_what_follows_does_not_make_it_a_failure(stre
     answer = await (await street.client()).post(f"{peer}/inbox", b"{}", JSON)
     assert answer.status == 202
     assert len(answer.body) <= 16_384
+
+
+async def _drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    ticks = asyncio.Event()
+    while True:
+        asyncio.get_running_loop().call_later(0.02, ticks.set)
+        await ticks.wait()
+        ticks.clear()
+        writer.write(b"x")
+        await writer.drain()
+
+
+async def test_a_202_that_came_late_and_drips_on_is_still_a_202(street: Street) -> None:
+    async def dawdle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        late = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.3, late.set)
+        await late.wait()
+        writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 9999\r\n\r\n")
+        await _drip(reader, writer)
+
+    peer = await street.open_rude(dawdle)
+    client = await street.client(limits=Limits(read=0.4, total=0.5))
+    async with asyncio.timeout(2):
+        assert (await client.post(f"{peer}/inbox", b"{}", JSON)).status == 202
 
 
 async def test_a_kept_connection_that_the_peer_closed_costs_no_delivery(street: Street) -> None:

@@ -186,6 +186,16 @@ def test_an_address_that_is_not_a_plain_public_https_one_is_refused(text: str) -
     assert len(caught.value.public) < 200
 
 
+@given(st.text(max_size=40), st.sampled_from(["", "https://", "https://a.example/", "https://[", "https://a.example:"]))
+def test_any_text_is_admitted_or_refused_and_nothing_else(text: str, start: str) -> None:
+    try:
+        url = admit(start + text, PRODUCTION)
+    except Refused:
+        return
+    assert (url.scheme, url.port, url.user, url.fragment) == ("https", 443, None, "")
+    assert str(url).isascii()
+
+
 @pytest.mark.parametrize(
     ("text", "sent"),
     [

@@ -166,9 +166,17 @@ async def test_health_says_in_words_what_is_missing(hall: Hall) -> None:
 
 
 async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open(hall: Hall) -> None:
-    second = Server(new_application(), *hall.server.address)
+    cleaned: list[web.Application] = []
+
+    async def clean(application: web.Application) -> None:
+        cleaned.append(application)
+
+    application = new_application()
+    application.on_cleanup.append(clean)
+    second = Server(application, *hall.server.address)
     with pytest.raises(OSError, match="address already in use"):
         await second.start()
+    assert cleaned == [application]
     with pytest.raises(Invariant):
         _ = second.address
     await second.drain(1)
