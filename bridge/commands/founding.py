@@ -120,6 +120,7 @@ def _shown_address(host: str, port: int) -> str:
 
 
 def _registration(settings: Settings, secrets: Secrets) -> bytes:
-    from protocols.matrix.registration import registration
+    # `init` alone needs the Matrix adapter; every other command starts faster without it.
+    from protocols.matrix.registration import registration  # noqa: PLC0415
 
     return registration(settings, secrets).encode()
