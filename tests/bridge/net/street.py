@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from bridge.settings import Development
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LOOPBACK = ("127.0.0.0/8",)
+JSON = {"Accept": "application/activity+json"}
 QUICK = Limits(lookup=0.3, connect=0.3, read=0.3, total=0.8)
 
 
@@ -105,3 +106,55 @@ class Street:
     def _remember(self, scheme: str, name: str, port: int) -> str:
         self.origins.append(f"{scheme}://{name}:{port}")
         return self.origins[-1]
+
+
+def answering(text: str = "{}", status: int = 200, headers: Mapping[str, str] | None = None) -> web.RouteDef:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=text, status=status, headers=headers)
+
+    return web.route("*", "/{rest:.*}", answer)
+
+
+class Visitors:
+    """A peer that notes who came and answers by path."""
+
+    def __init__(self, **redirects: str) -> None:
+        self.seen: list[web.BaseRequest] = []
+        self.bodies: list[bytes] = []
+        self.redirects = {f"/{name}": target for name, target in redirects.items()}
+
+    def route(self, status: int = 302) -> web.RouteDef:
+        async def answer(request: web.Request) -> web.Response:
+            self.seen.append(request)
+            self.bodies.append(await request.read())
+            target = self.redirects.get(request.path)
+            if target is not None:
+                return web.Response(status=status, headers={"Location": target}, text="elsewhere")
+            return web.Response(text=f"here is {request.path}")
+
+        return web.route("*", "/{rest:.*}", answer)
+
+    @property
+    def paths(self) -> list[str]:
+        return [request.raw_path if isinstance(request, web.Request) else request.path for request in self.seen]
+
+
+def saying(*pieces: bytes, then_wait: bool = False) -> Talk:
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        if then_wait:
+            await asyncio.Event().wait()
+
+    return talk
+
+
+async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    ticks = asyncio.Event()
+    while True:
+        asyncio.get_running_loop().call_later(0.02, ticks.set)
+        await ticks.wait()
+        ticks.clear()
+        writer.write(b"x")
+        await writer.drain()
