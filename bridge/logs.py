@@ -71,7 +71,7 @@ FIELDS: frozenset[str] = frozenset(
         "content", "channel", "destination", "lane", "stream", "place", "case_id", "item_id", "hold_id", "object_id",
         "activity_kind", "norm", "verdict", "command", "kind", "part", "loop", "key_id",
         # how it went
-        "outcome", "code", "reason", "remedy", "status", "retry_after", "until", "seconds", "count", "size", "depth",
+        "outcome", "code", "reason", "remedy", "status", "retry_after", "until", "seconds", "count", "size", "limit", "depth",
         "age", "cursor", "epoch", "from_version", "to_version", "version",
         # the machine
         "host", "port", "path", "level", "networks", "origins", "pid", "library", "detail", "exc_info", "exception",
