@@ -104,9 +104,12 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
 )  # fmt: skip
 
 
-def logger() -> FilteringBoundLogger:
-    """The logger of a module; bind `event_id`, `community`, `protocol`, `peer`, `attempt` where they are known."""
-    return cast(FilteringBoundLogger, structlog.get_logger())
+def logger(part: str | None = None) -> FilteringBoundLogger:
+    """The logger of a module, saying which `part` speaks (`matrix.appservice`) where the event's name does not.
+
+    Bind `event_id`, `community`, `protocol`, `peer`, `attempt` where they are known.
+    """
+    return cast(FilteringBoundLogger, structlog.get_logger() if part is None else structlog.get_logger(part=part))
 
 
 def configure(

@@ -61,6 +61,13 @@ def test_a_line_is_one_json_object_with_time_level_and_what_was_bound() -> None:
     assert line == {"event": "event.judged", "level": "info", "community": "c1", "event_id": "e1", "norm": "grace", "attempt": 2}
 
 
+def test_a_module_says_which_part_speaks() -> None:
+    speaker = logs.logger("matrix.appservice")
+    page = _written(strict=True)
+    speaker.info("intake.accepted", count=3)
+    assert (page.lines[0]["part"], page.lines[0]["count"]) == ("matrix.appservice", 3)
+
+
 def test_a_terminal_gets_text_and_the_form_can_be_chosen() -> None:
     for is_terminal, form, is_json in ((True, "auto", False), (False, "auto", True), (True, "json", True), (False, "text", False)):
         page = Page(is_terminal=is_terminal)
