@@ -48,16 +48,19 @@ OBJECT_CONTEXT: list[object] = [
     {
         "ostatus": "http://ostatus.org#",
         "toot": "http://joinmastodon.org/ns#",
-        "misskey": "https://misskey-hub.net/ns#",
         "conversation": "ostatus:conversation",
         "sensitive": "as:sensitive",
         "blurhash": "toot:blurhash",
         "focalPoint": {"@container": "@list", "@id": "toot:focalPoint"},
-        "_misskey_reaction": "misskey:_misskey_reaction",
         "origin": f"{TERMS}origin",
         "node": f"{TERMS}node",
         "hops": f"{TERMS}hops",
     },
+]
+
+REACTION_CONTEXT: list[object] = [
+    ACTIVITY_STREAMS,
+    {"misskey": "https://misskey-hub.net/ns#", "_misskey_reaction": "misskey:_misskey_reaction"},
 ]
 
 _encoder = msgspec.json.Encoder()

@@ -49,6 +49,12 @@ class Arrival(msgspec.Struct, frozen=True):
         """None also while it is being loaded."""
         return self.refs.actor(native(self.actor))
 
+    def author_or_name(self) -> Actor:
+        """For what must be heard even when its author is gone already: an ending, a deletion."""
+        return self.author() or Actor(
+            native(self.actor), handle=f"@{self.actor.rstrip('/').rpartition('/')[2].lstrip('@')}@{host_of(self.actor)}", host=host_of(self.actor)
+        )
+
     def needs(self) -> Needs | None:
         """What has to be loaded before anything can be said, if anything has."""
         return Needs(tuple(self.refs.missing)) if self.refs.missing else None

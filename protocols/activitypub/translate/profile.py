@@ -16,12 +16,12 @@ from bridge.model.content.profile import Profile
 from bridge.model.event import Event, Provenance
 from bridge.model.ids import LOOPBACK, MATRIX, event_id, revision_id
 from bridge.ports import Ignored, Read, Reading
-from protocols.activitypub.ids import PUBLIC, followers_url, group_url, host_of, native
+from protocols.activitypub.ids import PUBLIC, followers_url, group_url, native
 from protocols.activitypub.translate.actor import actor_from_document
 from protocols.activitypub.translate.arrival import Arrival, Spot, group_spot, refused
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
 from protocols.activitypub.translate.thing import Thing
-from protocols.activitypub.wire import OBJECT_CONTEXT, clamped, stamp
+from protocols.activitypub.wire import ACTIVITY_STREAMS, clamped, stamp
 
 
 def read_update_actor(arrival: Arrival, face: Thing) -> Reading:
@@ -52,8 +52,9 @@ def read_delete_actor(arrival: Arrival) -> Reading:
     forgotten = ForgetActor(native(arrival.actor), arrival.received_at)
     if spot is None:
         return Read((), (forgotten,))
-    host = host_of(arrival.actor)
-    gone = Actor(native(arrival.actor), handle=f"@{arrival.actor.rstrip('/').rpartition('/')[2]}@{host}", host=host)
+    gone = arrival.author_or_name()
+    if waits := arrival.needs():
+        return waits
     return Read((_event(arrival, spot, gone, ended=True, revision="ended"),), (forgotten,))
 
 
@@ -95,7 +96,7 @@ def write_profile(out: Outgoing, profile: Profile, *, activity: str) -> Made:
             return Lack("profile.no_actor", "The actor is not served any more, so there is nothing to show.")
         document = msgspec.Raw(served)
     return {
-        "@context": OBJECT_CONTEXT,
+        "@context": ACTIVITY_STREAMS,
         "id": activity,
         "type": "Delete" if profile.ended else "Update",
         "actor": actor,

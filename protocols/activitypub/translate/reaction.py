@@ -15,7 +15,7 @@ from protocols.activitypub.ids import native
 from protocols.activitypub.translate.arrival import Arrival, known_spot
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
 from protocols.activitypub.translate.thing import Thing
-from protocols.activitypub.wire import OBJECT_CONTEXT, Document, clamped, stamp
+from protocols.activitypub.wire import REACTION_CONTEXT, Document, clamped, stamp
 from protocols.htmltree import scrub
 
 _SHORTCODE = re.compile(r":([A-Za-z0-9_+-]{1,100})(?:@[^:\s]*)?:")
@@ -76,7 +76,7 @@ def write_like(out: Outgoing, reaction: Reaction, *, to_group: bool) -> Made:
     known = out.object(reaction.target)
     author = out.actor(known.author) if known else None
     like: Document = {
-        "@context": OBJECT_CONTEXT,
+        "@context": REACTION_CONTEXT,
         "id": out.own_activity(),
         "type": "Dislike" if against else "Like",
         "actor": actor,

@@ -18,7 +18,7 @@ from protocols.activitypub.translate.arrival import Arrival, Spot, group_spot, k
 from protocols.activitypub.translate.membership import followed_spot
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
 from protocols.activitypub.translate.thing import Thing
-from protocols.activitypub.wire import OBJECT_CONTEXT, Document, clamped, stamp
+from protocols.activitypub.wire import ACTIVITY_STREAMS, Document, clamped, stamp
 
 _SIGNS = frozenset({"Like", "EmojiReact", "Announce"})
 
@@ -41,11 +41,9 @@ def read_delete(arrival: Arrival) -> Reading:
     target = known.id if known else ObjectId(event_id(arrival.me.secret, native(url)))
     if spot is None:
         return Read((), (Retract(target, native(url), arrival.received_at),))
-    author = arrival.author()
+    author = arrival.author_or_name()
     if waits := arrival.needs():
         return waits
-    if author is None:
-        return Read((), (Retract(target, native(url), arrival.received_at),))
     moderator = not own or not same_server(url, arrival.actor) or "summary" in activity.members
     event = arrival.event(
         event_id(arrival.me.secret, native(f"{url}#delete")),
@@ -106,11 +104,9 @@ def _undo_by_id(arrival: Arrival, undone: str) -> Reading:
 
 
 def _taken_back(arrival: Arrival, undone: str, *, spot_of: Audience, spot: Spot) -> Reading:
-    author = arrival.author()
+    author = arrival.author_or_name()
     if waits := arrival.needs():
         return waits
-    if author is None:
-        return Ignored("an Undo by somebody who could not be fetched")
     event = arrival.event(
         event_id(arrival.me.secret, native(arrival.activity.id)),
         spot,
@@ -125,10 +121,12 @@ def _taken_back(arrival: Arrival, undone: str, *, spot_of: Audience, spot: Spot)
 
 def _unfollow(arrival: Arrival, target: str, request: str) -> Reading:
     spot = followed_spot(arrival, target)
-    author = arrival.author()
     if waits := arrival.needs():
         return waits
-    if spot is None or author is None:
+    author = arrival.author_or_name()
+    if waits := arrival.needs():
+        return waits
+    if spot is None:
         return Ignored("Undo of a Follow of somebody who is not here")
     event = arrival.event(
         event_id(arrival.me.secret, native(arrival.activity.id)),
@@ -159,12 +157,12 @@ def write_retraction(out: Outgoing, retraction: Retraction, *, to_group: bool) -
         target = content.target if isinstance(content, (Reaction, Boost)) else known.reply_to
         return _undo(out, actor, "Announce" if known.kind == "boost" else "Like", retraction.target, out.url(target) if target else None)
     if known.native.protocol == ACTIVITYPUB:
-        if to_group:
+        if to_group and retraction.moderator:
             return _moderate(out, known.native.id, retraction)
         return Lack("retraction.theirs", "It was said on another server; only its author can take it back there.")
     url = object_url(out.me, retraction.target)
     return {
-        "@context": OBJECT_CONTEXT,
+        "@context": ACTIVITY_STREAMS,
         "id": out.own_activity(),
         "type": "Delete",
         "actor": actor,
@@ -181,7 +179,7 @@ def _undo(out: Outgoing, actor: str, kind: str, undone: ObjectId, target: str | 
     if target:
         inner["object"] = target
     return {
-        "@context": OBJECT_CONTEXT,
+        "@context": ACTIVITY_STREAMS,
         "id": out.own_activity(),
         "type": "Undo",
         "actor": actor,
@@ -196,7 +194,7 @@ def _undo(out: Outgoing, actor: str, kind: str, undone: ObjectId, target: str | 
 def _moderate(out: Outgoing, url: str, retraction: Retraction) -> Document:
     """The group removes it from the group; the reason, even an empty one, is what makes it a removal (Lemmy)."""
     return {
-        "@context": OBJECT_CONTEXT,
+        "@context": ACTIVITY_STREAMS,
         "id": out.own_activity(),
         "type": "Delete",
         "actor": out.group.id,

@@ -98,7 +98,7 @@ def _made(out: Outgoing, item: Item) -> Made:
     match item.form:
         case "wrap":
             return _wrapped(out, activity)
-        case "boost":
+        case "boost" if isinstance(content, Message):
             author = out.actor(out.event.author.native)
             return boost(out, author, out.own_url(), activity=activity) if author else NO_ACTOR
         case "accept" | "reject" if isinstance(content, Membership):

@@ -1,0 +1,88 @@
+"""Every content type that crosses, both ways, against files that people can read: `tests/golden/<content>/<case>.…json`.
+
+`case.activity.json` is what another server sends (with `documents` that its server would serve, where it has to be asked);
+`case.event.json` the content it is for us, shared with the other protocols; `case.activity-sent.json` what we send for that content, in
+every form the group's capabilities name. `case.event-from-activity.json` stands where reading loses something, so the list of such files is
+the list of losses. `FOLKMOOT_UPDATE_GOLDENS=1` rewrites what differs; review reads the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bridge.model.content import CONTENT_TYPES, Content, tag_of
+from bridge.model.content.membership import Membership
+from bridge.model.content.notice import Notice
+from bridge.ports import Omission, Wire
+from protocols.activitypub.capabilities import FOREIGN, OURS
+from tests.protocols.activitypub.world import FAR_GROUP, GROUP, SAM, World, item, only
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+UPDATE = bool(os.environ.get("FOLKMOOT_UPDATE_GOLDENS"))
+READ = sorted(GOLDEN.glob("*/*.activity.json"))
+SENT = sorted(GOLDEN.glob("*/*.activity-sent.json"))
+NEVER_READ = {"notice", "release", "setting", "sighting"}
+"""Nothing a peer sends means one of these."""
+NEVER_SENT = {"boost", "command", "release", "setting", "sighting"}
+"""No form of ours: nobody hears our people's boosts, the rest never leaves the house."""
+
+
+def pretty(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2).decode() + "\n"
+
+
+def compare(path: Path, made: str) -> None:
+    if UPDATE and (not path.exists() or path.read_text() != made):
+        path.write_text(made)
+    assert path.read_text() == made, f"{path.name} differs"
+
+
+def name_of(path: Path) -> str:
+    return f"{path.parent.name}/{path.name.partition('.')[0]}"
+
+
+def beside(path: Path, ending: str) -> Path:
+    return path.with_name(f"{path.name.partition('.')[0]}.{ending}.json")
+
+
+@pytest.mark.parametrize("path", READ, ids=name_of)
+def test_an_activity_is_read_as_its_golden(path: Path) -> None:
+    world = World()
+    golden: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+    for document in golden.pop("documents", []):
+        world.serve(document)
+    event = only(world.read(golden))
+    lossy = beside(path, "event-from-activity")
+    compare(lossy if lossy.exists() else beside(path, "event"), pretty(event.content))
+
+
+@pytest.mark.parametrize("path", SENT, ids=name_of)
+def test_content_is_sent_as_its_golden(path: Path) -> None:
+    content = msgspec.json.decode(beside(path, "event").read_bytes(), type=Content)
+    far = isinstance(content, Membership) and content.target == FAR_GROUP
+    forms = [carry.form for carry in (FOREIGN if far else OURS).carries[tag_of(content)]]
+    made: dict[str, object] = {}
+    for form in forms:
+        asked = isinstance(content, (Membership, Notice)) and not far
+        writing = World().write(item(content, form, **({"author": SAM} if asked else {}), place=FAR_GROUP if far else GROUP))
+        match writing:
+            case Wire(body=body, speaker=speaker):
+                made[form] = {"by": speaker.id if speaker else None, "activity": msgspec.json.decode(body)}
+            case Omission(code=code, text=told):
+                made[form] = {"omitted": code, "why": told}
+            case _:
+                raise AssertionError(writing)
+    compare(path, pretty(made))
+
+
+def test_every_content_type_that_crosses_has_a_golden_case() -> None:
+    for kind in CONTENT_TYPES:
+        tag = str(kind.__struct_config__.tag)  # type: ignore[attr-defined]
+        read, sent = list((GOLDEN / tag).glob("*.activity.json")), list((GOLDEN / tag).glob("*.activity-sent.json"))
+        assert tag in NEVER_READ or read, f"add tests/golden/{tag}/….activity.json"
+        assert tag in NEVER_SENT or sent, f"add tests/golden/{tag}/….activity-sent.json"
