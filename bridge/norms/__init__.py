@@ -1,0 +1,16 @@
+"""The norms in force, one line each; the order changes nothing but which reason is named first."""
+
+from __future__ import annotations
+
+from bridge.norms import audience, consent, grace, loops, welcome
+from bridge.norms.norm import Norm
+
+VERSION = "builtin/1"
+
+NORMS: tuple[Norm, ...] = (
+    loops.NORM,
+    consent.NORM,
+    audience.NORM,
+    grace.NORM,
+    welcome.NORM,
+)

@@ -73,7 +73,10 @@ class ActorFacts(msgspec.Struct, frozen=True):
 
 
 class TargetFacts(msgspec.Struct, frozen=True):
-    """The object an edit, reaction, reply or retraction is about. `held_until`: it is waiting itself, and until when."""
+    """The object an edit, reaction, reply or retraction is about. `held_until`: it is waiting itself, and until when.
+
+    `crossed_at` as in KnownObject: what crossed after its author last said `off` crossed by an act of its own (📣), so its edits follow it.
+    """
 
     author: Native
     crossed: bool
@@ -81,12 +84,15 @@ class TargetFacts(msgspec.Struct, frozen=True):
     held_until: datetime | None = None
     held_for_review: bool = False
     retracted: bool = False
+    crossed_at: datetime | None = None
 
 
 class Context(msgspec.Struct, frozen=True):
     """`keep` is the author's word on this item; `released` how its wait ended, if it waited (`waits`: the codes it has waited for, so a second
     judgement does not ask again); `relayed_before`: the loop guard's keyed hash of (author, words) was relayed in the last 24 h.
-    `destinations` are the other places of the channel and, for a group that announces, the place itself.
+    `destinations` are the other places of the channel and, for a group that announces, the place itself. `others`: domains of bridges that
+    are present in a destination besides us (their marks were seen there). `unlinked`: people named in the words who have not agreed to be
+    seen elsewhere; there they become plain text (transform `unlink`).
     """
 
     now: datetime
@@ -102,3 +108,5 @@ class Context(msgspec.Struct, frozen=True):
     default_grace: int = 15
     ask_ttl: timedelta = timedelta(hours=24)
     review_ttl: timedelta = timedelta(hours=24)
+    others: tuple[tuple[Native, frozenset[str]], ...] = ()
+    unlinked: frozenset[Native] = frozenset()

@@ -47,13 +47,14 @@ class Reason(msgspec.Struct, frozen=True, order=True):
 
 
 class Ruling(msgspec.Struct, frozen=True):
-    """For one destination. DELAY and HOLD carry `until` and what happens then."""
+    """For one destination. DELAY and HOLD carry `until` and what happens then. `reason` is the code that decided here, "" for a plain PASS."""
 
     verdict: Verdict
     audience: Audience
     until: datetime | None = None
     on_expiry: Ending = Ending.RELEASE
     transforms: frozenset[str] = frozenset()
+    reason: str = ""
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -90,7 +91,10 @@ class ModeOp(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What one norm has to say. `places` None means every destination. `wait` in seconds from now, for DELAY and HOLD."""
+    """What one norm has to say. `places` None means every destination. DELAY and HOLD need `until`, or `wait` in seconds from now.
+
+    `explain` False: nobody is written to, because it was the author's own choice, or the transport's (norms.md 3.7).
+    """
 
     reason: Reason
     verdict: Verdict = Verdict.PASS

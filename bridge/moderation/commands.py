@@ -1,0 +1,139 @@
+"""Understands what people say to the bridge: one line of plain words becomes an order, anything else becomes `Unknown` and never half an order.
+
+Norms.md 4.2 and N01; matrix.md S4 (CVE-2023-38690, CVE-2022-29166: structure characters must not make a second command).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+
+import msgspec
+
+from bridge.moderation.handles import flaw
+from bridge.norms.context import Crossing, Keep
+
+LONGEST = 200
+GRACES = frozenset({0, 15, 60})
+
+
+class Cross(msgspec.Struct, frozen=True, tag="cross"):
+    """`!cross on|quiet|ask|off [handle] [here]`: `handle` without the leading @; `here` for this room only."""
+
+    state: Crossing
+    handle: str | None = None
+    here: bool = False
+
+
+class CrossThis(msgspec.Struct, frozen=True, tag="cross-this"):
+    """`!cross this`, in answer to one's own message."""
+
+
+class Grace(msgspec.Struct, frozen=True, tag="grace"):
+    seconds: int
+
+
+class ForgetThis(msgspec.Struct, frozen=True, tag="forget-this"):
+    """`!forget this`, in answer to one's own message."""
+
+
+class Who(msgspec.Struct, frozen=True, tag="who"):
+    """`!who`: who can read this place right now."""
+
+
+class Help(msgspec.Struct, frozen=True, tag="help"):
+    """`!moot help`."""
+
+
+class Status(msgspec.Struct, frozen=True, tag="status"):
+    """`!moot status`: one's own state."""
+
+
+Order = Cross | CrossThis | Grace | ForgetThis | Who | Help | Status
+
+
+class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
+    """`why` is a code of `moderation/wording.py`; `args` fill its sentence in."""
+
+    why: str
+    args: tuple[tuple[str, str], ...] = ()
+
+
+_STATES = {state.value: state for state in Crossing}
+_VARIATIONS = dict.fromkeys((0xFE0E, 0xFE0F))
+_MARKS = {"📣": Keep.CROSS, "🏠": Keep.LOCAL}
+
+
+def parse(words: str, *, private: bool = False, graces: Collection[int] = GRACES) -> Order | Unknown:
+    """`words` as in Command. In private the `!` may be missing (`help`, `cross on`). `graces`: the seconds people may choose."""
+    line = words.strip()
+    if not line:
+        return Unknown("unknown.nothing")
+    if len(line) > LONGEST:
+        return Unknown("unknown.long")
+    if any(unicodedata.category(char)[0] == "C" or unicodedata.category(char) in ("Zl", "Zp") for char in line):
+        return Unknown("unknown.one_line")
+    if not line.isascii():
+        # A letter that only looks like one of ours is no order: ! (U+FF01), Kelvin sign, Cyrillic а.
+        return Unknown("unknown.plain_letters")
+    verb, *rest = line.lower().split()
+    if verb.startswith("!"):
+        verb = verb[1:]
+    elif not private:
+        return Unknown("unknown.order")
+    return _order(verb, rest, private, graces)
+
+
+def _order(verb: str, rest: list[str], private: bool, graces: Collection[int]) -> Order | Unknown:
+    match [verb, *rest]:
+        case ["moot"]:
+            return Help()
+        case ["moot", inner, *more] if inner != "moot":
+            return _order(inner, more, True, graces)
+        case ["help"] if private:
+            return Help()
+        case ["status"] if private:
+            return Status()
+        case ["who"]:
+            return Who()
+        case ["cross", "this"]:
+            return CrossThis()
+        case ["forget", "this"]:
+            return ForgetThis()
+        case ["forget", *_]:
+            return Unknown("unknown.forget")
+        case ["cross", *chosen]:
+            return _cross(chosen)
+        case ["grace", *chosen]:
+            return _grace(chosen, graces)
+        case _:
+            return Unknown("unknown.order")
+
+
+def _cross(chosen: list[str]) -> Cross | Unknown:
+    states = [word for word in chosen if word in _STATES]
+    here = "here" in chosen
+    names = [word for word in chosen if word not in _STATES and word != "here"]
+    if len(states) != 1 or len(names) > 1 or len(chosen) != len(states) + len(names) + here:
+        return Unknown("unknown.cross")
+    state = _STATES[states[0]]
+    if not names:
+        return Cross(state, here=here)
+    handle = names[0].removeprefix("@")
+    if state is Crossing.OFF:
+        return Unknown("unknown.cross")
+    if (why := flaw(handle)) is not None:
+        return Unknown(why, (("handle", handle),))
+    return Cross(state, handle, here)
+
+
+def _grace(chosen: list[str], graces: Collection[int]) -> Grace | Unknown:
+    known = {str(seconds): seconds for seconds in graces}
+    if len(chosen) == 1 and (seconds := known.get(chosen[0].removesuffix("s"))) is not None:
+        return Grace(seconds)
+    return Unknown("unknown.grace", (("choices", ", ".join(str(seconds) for seconds in sorted(graces))),))
+
+
+def mark_of(key: str) -> Keep | None:
+    """The order in a sign that authors put on their own message: 📣 crosses it, 🏠 keeps it; None for every other sign."""
+    return _MARKS.get(key.translate(_VARIATIONS))
