@@ -121,7 +121,7 @@ def _write(item: Item, refs: Refs, me: Me) -> Writing:
         case Membership():
             return membership.write(item)
         case Profile():
-            return profile.write(item, content, refs)
+            return profile.write(content, refs)
         case Command():
             return command.write(item)
         case Release():

@@ -12,12 +12,12 @@ import msgspec
 
 from bridge.model.actor import Actor
 from bridge.model.content.profile import Profile
-from bridge.model.item import Item
+from bridge.model.ids import MATRIX
 from bridge.ports import Ignored, Reading, Refs, Wire
 from protocols.htmltree import scrub
 from protocols.matrix.ids import split_handle
 from protocols.matrix.translate.frame import Frame, account, make
-from protocols.matrix.translate.outgoing import UPDATE, ghost_for
+from protocols.matrix.translate.outgoing import UPDATE
 from protocols.matrix.wire import MemberContent, dump
 
 __all__ = ["Face", "face_of", "read", "write"]
@@ -54,6 +54,9 @@ def read(frame: Frame, _refs: Refs, user: str, now: MemberContent, before: Membe
     return make(frame, Profile(actor=actor), actor)
 
 
-def write(item: Item, profile: Profile, refs: Refs) -> Wire:
+def write(profile: Profile, refs: Refs) -> Wire:
+    """An account that has ended leaves every room it was in, also those it comes to after its end was recorded."""
     face = Face(name=face_of(profile.actor), ended=profile.ended)
-    return Wire(method=UPDATE, path="", body=dump(face), speaker=ghost_for(item, refs, profile.actor.native))
+    ghost = refs.ghost_of(MATRIX, profile.actor.native)
+    speaker = ghost.native if ghost is not None and (ghost.ended is None or profile.ended) else None
+    return Wire(method=UPDATE, path="", body=dump(face), speaker=speaker)

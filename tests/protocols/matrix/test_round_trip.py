@@ -70,7 +70,10 @@ def back(content: Content) -> Content:
 
 
 def shown(message: Message) -> bool:
-    """Is it words for people? `!who` is read as a command, and a reply that opens with a quotation is not told from a client's own."""
+    """Is it words for people? `!who` is read as a command, a reply that opens with a quotation is not told from a client's own, and a
+    message that is all spoiler is one with a content note."""
+    if message.text.html.startswith("<p><span data-spoiler") and message.text.html.endswith("</span></p>") and message.note is None:
+        return False
     return not message.text.plain.lstrip().startswith(("!", "@", ">", "moot"))
 
 

@@ -1,0 +1,311 @@
+"""Matrix as the rest of the house sees it: pure reading and writing by `translate`, one attempt per send, and a watch on the homeserver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from bridge.changes import Change, EndGhost
+from bridge.errors import BadRegistration, OperatorError, StorageError, Unreachable
+from bridge.logs import logger
+from bridge.model.actor import Actor
+from bridge.model.capability import Capabilities, Patience
+from bridge.model.content import Message, Notice, Reaction
+from bridge.model.ids import MATRIX, OURS, Native, ObjectId, Protocol
+from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
+from bridge.model.place import Community, Place
+from bridge.ports import Absent, Clock, Intake, Need, Node, Reading, Refs, Store, Wire, Writing
+from bridge.settings import Matrix
+from protocols.matrix import translate
+from protocols.matrix.appservice import MOST_BODY, Appservice
+from protocols.matrix.capabilities import PATIENCE, ROOM
+from protocols.matrix.client import Client, Rejected, Silent
+from protocols.matrix.conversations import Conversations
+from protocols.matrix.ghosts import Ghosts
+from protocols.matrix.ids import Me, is_user_id, transaction_id
+from protocols.matrix.reconcile import Reconciler
+from protocols.matrix.registration import ID, alias_of_control, bot_id
+from protocols.matrix.rooms import Rooms
+from protocols.matrix.translate.frame import account
+from protocols.matrix.translate.outgoing import REDACT, SAY, SEND, SIGN, UPDATE, parted
+from protocols.matrix.translate.profile import Face
+from protocols.matrix.translate.setting import PREDECESSOR, STATE
+from protocols.matrix.watch import Watch
+
+__all__ = ["MatrixAdapter"]
+
+_log = logger()
+
+BOT_NAME = "Folkmoot"
+
+_SHOWN = (Message, Reaction)
+"""What brings an event into being that others point at. An edit's own event is never pointed at: relations go to the original."""
+
+
+class MatrixAdapter:
+    """One homeserver. `session` is lent and stays its owner's; `application()` is for whoever mounts the homeserver's door."""
+
+    def __init__(
+        self,
+        node: Node,
+        settings: Matrix,
+        *,
+        as_token: str,
+        hs_token: str,
+        store: Store,
+        clock: Clock,
+        session: aiohttp.ClientSession,
+        beat: float = 1.0,
+        every: float = 120.0,
+        most_body: int = MOST_BODY,
+    ) -> None:
+        self.me = Me(server_name=settings.server_name, prefix=settings.prefix, bot=bot_id(settings), domain=node.domain, secret=node.secret)
+        self._store = store
+        self._clock = clock
+        self.client = Client(settings.homeserver, as_token, session)
+        self._ghosts = Ghosts(self.me, self.client, store, clock)
+        self._rooms = Rooms(self.me, self.client)
+        self._conversations = Conversations(self.me, self.client, store)
+        self.reconciler = Reconciler(self.me, self.client, store.journal, clock, control_alias=alias_of_control(settings))
+        self.watch = Watch(
+            self.me,
+            self.client,
+            self.reconciler,
+            self._conversations,
+            directory=store.directory,
+            clock=clock,
+            introduce=self._introduce,
+            registration=ID,
+            beat=beat,
+            every=every,
+        )
+        self._door = Appservice(
+            self.me,
+            hs_token,
+            store.journal,
+            store.directory,
+            clock,
+            suspect=self.watch.suspect,
+            invited=self.watch.look,
+            most_body=most_body,
+        )
+        self._watching: asyncio.Task[None] | None = None
+        self._introduced = False
+
+    def application(self) -> web.Application:
+        """The homeserver's door; `settings.matrix.listen` says where it belongs."""
+        return self._door.application()
+
+    # -------------------------------------------------------------------------------------------------- what a room is
+
+    @property
+    def protocol(self) -> Protocol:
+        return MATRIX
+
+    @property
+    def patience(self) -> Patience:
+        return PATIENCE
+
+    def capabilities(self, place: Place) -> Capabilities:  # noqa: ARG002  (all rooms carry the same)
+        return ROOM
+
+    def destinations(self, place: Place) -> tuple[Destination, ...]:
+        return (Destination(MATRIX, place.native.id, self.me.server_name),)
+
+    def destination_of(self, actor: Actor, *, alone: bool) -> Destination | None:
+        """A person's own lane, for what the bot says to them; with others, they hear the room."""
+        if not alone or actor.native.protocol != MATRIX or not is_user_id(actor.native.id) or self.me.is_ours(actor.native.id):
+            return None
+        return Destination(MATRIX, actor.native.id, self.me.server_name)
+
+    def name_copy(self, object_id: ObjectId, place: Place) -> str | None:  # noqa: ARG002  (the homeserver names events)
+        return None
+
+    async def prepare_room(self, room: str) -> Place:
+        """For linking: the bot enters a room (id or alias); what the room is. Raises BadSetting with what to do, Unreachable."""
+        await self._introduce()
+        return await self._rooms.prepare(room)
+
+    async def head_count(self, place: Native) -> tuple[int, int]:
+        """People and ghosts in a room, for `!who`. Raises Unreachable, Rejected."""
+        return await self._rooms.count(place.id)
+
+    # -------------------------------------------------------------------------------------------------- reading
+
+    def read(self, entry: Intake, refs: Refs) -> Reading:
+        return translate.read(entry.body, entry.received_at, refs, self.me)
+
+    async def fetch(self, need: Need) -> Any:
+        """Actors of Matrix, and what a room is now (`translate/setting.py`). Raises Unreachable."""
+        try:
+            if need.kind == "actor" and need.key[0] == MATRIX:
+                return await self._fetch_actor(need.key[1])
+            if need.kind == "document" and need.key[0].startswith(STATE):
+                return await self._rooms.facts(need.key[0].removeprefix(STATE))
+            if need.kind == "document" and need.key[0].startswith(PREDECESSOR):
+                found = await self._rooms.predecessor(need.key[0].removeprefix(PREDECESSOR))
+                return found if found is not None else Absent("the room names no predecessor, or does not let us look")
+        except Rejected as refusal:
+            return Absent(f"the homeserver does not tell: {refusal.errcode}")
+        return Absent("nothing on Matrix")
+
+    async def _fetch_actor(self, user: str) -> Actor | Absent:
+        profile = await self._rooms.profile(user) if is_user_id(user) else None
+        if profile is None:
+            return Absent("the homeserver knows nobody of that id")
+        name, avatar = profile.get("displayname"), profile.get("avatar_url")
+        return account(user, name if isinstance(name, str) else None, avatar if isinstance(avatar, str) else None)
+
+    # -------------------------------------------------------------------------------------------------- writing
+
+    def write(self, item: Item, refs: Refs) -> Writing:
+        return translate.write(item, refs, self.me)
+
+    async def send(self, wire: Wire, item: Item, destination: Destination) -> Outcome:
+        """One attempt; everything the homeserver may answer is an Outcome."""
+        try:
+            return await self._send(wire, item, destination)
+        except Rejected as refusal:
+            return _final(refusal)
+        except Silent as error:
+            self.watch.suspect("a request was not answered")
+            return Retry(error.private, scope=Scope.HOST)
+        except Unreachable as error:
+            return Retry(error.private, after=error.retry_after, scope=Scope.LANE)
+        except BadRegistration as error:
+            _log.error("homeserver.refused", code=error.code, remedy=error.remedy)
+            return Retry(error.private, after=30.0, scope=Scope.HOST)
+        except StorageError as error:
+            return Retry(error.private, after=1.0, scope=Scope.HOST)
+
+    async def _send(self, wire: Wire, item: Item, destination: Destination) -> Outcome:
+        bot = self.me.bot
+        if wire.method == SAY:
+            return await self._say(wire, item)
+        if wire.method == SIGN:
+            room, _ = parted(wire.path)
+            event = await self.client.send(room, "m.reaction", wire.body, transaction_id(item.id, bot), by=bot)
+            return Delivered(event)
+        room = destination.address
+        if not room.startswith("!"):
+            return Skipped("they hear it in the room")
+        if wire.method == UPDATE:
+            return await self._update(wire, item, room)
+        if wire.speaker is None and wire.method == REDACT:
+            return Skipped("nobody of ours said it here")
+        speaker = wire.speaker.id if wire.speaker is not None else (await self._ghosts.ensure(await self._speaker(item), item.community)).id
+        if speaker == bot:
+            return await self._speak(wire, item, room, speaker)
+        if wire.method == SEND and item.by == item.event.author.native:
+            await self._ghosts.renew(item.event.author)
+        await self._ghosts.enter(room, speaker)
+        try:
+            return await self._speak(wire, item, room, speaker)
+        except Rejected as refusal:
+            if refusal.errcode not in {"M_FORBIDDEN", "M_UNKNOWN_DEVICE", "M_EXCLUSIVE"}:
+                raise
+            # Left, or never registered: the homeserver's data may be older than ours, restored from a backup.
+            await self._ghosts.again(room, speaker)
+            return await self._speak(wire, item, room, speaker)
+
+    async def _speak(self, wire: Wire, item: Item, room: str, speaker: str) -> Outcome:
+        transaction = transaction_id(item.id, speaker)
+        if wire.method == REDACT:
+            await self.client.redact(room, wire.path, wire.body, transaction, by=speaker)
+            return Delivered()
+        event = await self.client.send(room, wire.path, wire.body, transaction, by=speaker)
+        return Delivered(event if isinstance(item.event.content, _SHOWN) else None)
+
+    async def _speaker(self, item: Item) -> Actor:
+        """Whose ghost is to be made."""
+        if item.by == item.event.author.native:
+            return item.event.author
+        known = await self._store.directory.actor(item.by)
+        if known is None:
+            raise Rejected("M_NOT_FOUND", "nothing is known of who should speak", 404)
+        return known[0]
+
+    async def _say(self, wire: Wire, item: Item) -> Outcome:
+        """In the room named, else in the person's own conversation, which is opened now. A conversation that is gone is opened anew."""
+        content = item.event.content
+        if not isinstance(content, Notice):
+            return Dead("only a notice is said by the bot")
+        bot, transaction = self.me.bot, transaction_id(item.id, self.me.bot)
+        room = await self._conversations.open(content.to, parted(wire.path)[0])
+        try:
+            await self.client.send(room, "m.room.message", wire.body, transaction, by=bot)
+        except Rejected as refusal:
+            if refusal.errcode != "M_FORBIDDEN" or content.answer_in is not None:
+                raise
+            await self._conversations.forget(content.to)
+            room = await self._conversations.open(content.to)
+            await self.client.send(room, "m.room.message", wire.body, transaction, by=bot)
+        return Delivered()
+
+    async def _update(self, wire: Wire, item: Item, room: str) -> Outcome:
+        if wire.speaker is None:
+            return Skipped("they never spoke here, so there is nothing to change")
+        face = msgspec.json.decode(wire.body, type=Face)
+        if not face.ended:
+            await self._ghosts.renew(item.event.author)
+            return Delivered()
+        await self._ghosts.leave(room, wire.speaker.id)
+        await self._store.journal.commit([EndGhost(wire.speaker, self._clock.now())])
+        return Delivered()
+
+    async def embody(self, of: Native, community: Community, *, handle: str | None = None, actor: Actor | None = None) -> Sequence[Change]:
+        """A ghost for somebody from elsewhere. A community speaks through the bot, which every room already knows."""
+        if of.protocol == OURS:
+            return ()
+        if actor is None:
+            known = await self._store.directory.actor(of)
+            if known is None:
+                raise OperatorError(f"nothing is known of {of}", remedy="They have to be seen once before they can be shown elsewhere.")
+            actor = known[0]
+        if handle is not None and not actor.handle:
+            actor = msgspec.structs.replace(actor, handle=handle)
+        _, changes = await self._ghosts.make(actor, community.id)
+        return changes
+
+    # -------------------------------------------------------------------------------------------------- life
+
+    async def start(self) -> None:
+        """Introduce the bot and begin to watch. A homeserver that is away is waited for; one that does not know us is the operator's
+        to mend (BadRegistration)."""
+        try:
+            await self._introduce()
+        except Unreachable as error:
+            _log.warning("homeserver.lost", reason=error.private)
+        self._watching = asyncio.create_task(self.watch.run(), name="matrix.watch")
+
+    async def stop(self) -> None:
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+
+    async def _introduce(self) -> None:
+        """The bot's account, device and name. Raises Unreachable, Rejected, BadRegistration."""
+        if self._introduced:
+            return
+        await self._ghosts.register(self.me.bot)
+        profile = await self._rooms.profile(self.me.bot)
+        if profile is None or profile.get("displayname") != BOT_NAME:
+            await self.client.set_displayname(self.me.bot, BOT_NAME)
+        self._introduced = True
+
+
+def _final(refusal: Rejected) -> Outcome:
+    """A reaction that is there already is there; what is to be taken back and is not there is gone."""
+    if refusal.errcode == "M_DUPLICATE_ANNOTATION":
+        return Delivered()
+    if refusal.errcode == "M_TOO_LARGE":
+        return Dead("The homeserver says it is too large.")
+    return Dead(f"The homeserver refused it for good: {refusal.private}")

@@ -1,0 +1,160 @@
+"""Promises that whoever speaks from elsewhere has one account here, with their name and home, in the rooms they speak in and no other.
+
+matrix.md sections 3.1 and 9.2: an account is registered before anything else is done with it, and joins a room only when it has something
+to say there (joins are the slowest thing a homeserver does). A kick or ban is an instruction and is not argued with; the room's own state is
+where we remember it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from bridge.changes import Change, PutGhost
+from bridge.errors import Conflict
+from bridge.logs import logger
+from bridge.model.actor import Actor, Ghost
+from bridge.model.ids import MATRIX, CommunityId, Native
+from bridge.ports import Clock, Store
+from protocols.matrix.client import Client, Rejected
+from protocols.matrix.ids import Me, ghost_id
+from protocols.matrix.translate.profile import face_of
+
+__all__ = ["Ghosts", "Unwelcome"]
+
+MOST_REMEMBERED = 20_000
+"""Who is in which room, as far as this process has seen; forgetting costs one request."""
+
+BETWEEN_NAMES = timedelta(minutes=10)
+"""A new name makes an event in each of the ghost's rooms, so quick changes wait for the next words (matrix.md 12.3)."""
+
+_log = logger()
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class Unwelcome(Rejected):
+    """The room has removed this ghost, or does not let it in."""
+
+    code = "unwelcome"
+
+
+class Ghosts:
+    """`ensure` before a ghost speaks, `enter` before it speaks in a room."""
+
+    def __init__(self, me: Me, client: Client, store: Store, clock: Clock) -> None:
+        self._me = me
+        self._client = client
+        self._store = store
+        self._clock = clock
+        self._making = asyncio.Lock()
+        self._inside: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._renamed: OrderedDict[str, datetime] = OrderedDict()
+
+    async def ensure(self, actor: Actor, community: CommunityId) -> Native:
+        """The account of this actor, made and recorded if there is none yet. Raises Unreachable, Rejected, StorageError."""
+        ghost = await self._find(actor.native)
+        if ghost is not None:
+            return ghost.native
+        async with self._making:
+            try:
+                made, changes = await self.make(actor, community)
+                await self._store.journal.commit(changes)
+            except Conflict:
+                made, changes = await self.make(actor, community, distinct=True)
+                await self._store.journal.commit(changes)
+        return made.native
+
+    async def make(self, actor: Actor, community: CommunityId, *, distinct: bool = False) -> tuple[Ghost, Sequence[Change]]:
+        """Register and dress an account, or dress the one there is anew; the changes are for the caller to commit."""
+        face = face_of(actor)
+        known = await self._store.directory.ghost_of(MATRIX, actor.native)
+        if known is not None and not distinct:
+            if known.ended is None and known.name == face:
+                return known, ()
+            await self._dress(known.native.id, face)
+            renewed = Ghost(known.native, known.of, known.handle, known.kind, known.community, face, known.avatar, known.since)
+            return renewed, (PutGhost(renewed),)
+        user = ghost_id(self._me, actor.native, actor.handle, actor.host, distinct=distinct)
+        taken = await self._store.directory.ghost(Native(MATRIX, user))
+        if taken is not None and taken.of != actor.native:
+            user = ghost_id(self._me, actor.native, actor.handle, actor.host, distinct=True)
+        await self.register(user)
+        await self._dress(user, face)
+        _log.info("ghost.registered", peer=actor.host)
+        localpart = user.removeprefix("@").partition(":")[0]
+        ghost = Ghost(Native(MATRIX, user), actor.native, localpart, actor.kind, community, face, None, self._clock.now())
+        return ghost, (PutGhost(ghost),)
+
+    async def register(self, user: str) -> None:
+        """The account and its device; both may exist already."""
+        await self._client.register(user.removeprefix("@").partition(":")[0])
+        await self._client.put_device(user)
+
+    async def renew(self, actor: Actor) -> None:
+        """Show a changed name, at most once in ten minutes; what is skipped is caught up with when the ghost next speaks."""
+        ghost = await self._find(actor.native)
+        if ghost is None or ghost.name == face_of(actor):
+            return
+        now = self._clock.now()
+        if (last := self._renamed.get(ghost.native.id)) is not None and now - last < BETWEEN_NAMES:
+            return
+        _, changes = await self.make(actor, ghost.community or CommunityId(""))
+        await self._store.journal.commit(changes)
+
+    async def _dress(self, user: str, face: str) -> None:
+        await self._client.set_displayname(user, face)
+        _remember(self._renamed, user, self._clock.now())
+
+    async def enter(self, room: str, user: str) -> None:
+        """Be in the room, or raise Unwelcome. A room that is not open to all takes an invitation by the bot."""
+        if (room, user) in self._inside:
+            self._inside.move_to_end((room, user))
+            return
+        membership, by = await self._client.member(room, user, by=self._me.bot)
+        if membership == "ban" or (membership == "leave" and not self._me.is_ours(by)):
+            raise Unwelcome("M_FORBIDDEN", "the room has removed this account", 403)
+        if membership != "join":
+            await self._join(room, user)
+            _log.info("ghost.joined", place=room)
+        _remember(self._inside, (room, user), None)
+
+    async def _join(self, room: str, user: str) -> None:
+        try:
+            await self._client.join(room, by=user)
+        except Rejected as closed:
+            if closed.errcode != "M_FORBIDDEN":
+                raise
+            try:
+                await self._client.invite(room, user, by=self._me.bot)
+                await self._client.join(room, by=user)
+            except Rejected as refusal:
+                raise Unwelcome(refusal.errcode, f"the room does not let it in: {refusal.said}", refusal.answered) from closed
+
+    async def again(self, room: str, user: str) -> None:
+        """The homeserver would not let it speak: make sure of account, device and membership once more."""
+        self._inside.pop((room, user), None)
+        await self.register(user)
+        await self.enter(room, user)
+
+    async def leave(self, room: str, user: str) -> None:
+        """Out of the room; the account stays, since deactivating it could never be undone (matrix.md 3.1)."""
+        self._inside.pop((room, user), None)
+        try:
+            await self._client.leave(room, by=user)
+        except Rejected as refusal:
+            _log.debug("ghost.left", place=room, code=refusal.errcode)
+
+    async def _find(self, of: Native) -> Ghost | None:
+        ghost = await self._store.directory.ghost_of(MATRIX, of)
+        return ghost if ghost is not None and ghost.ended is None else None
+
+
+def _remember(memory: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > MOST_REMEMBERED:
+        memory.popitem(last=False)

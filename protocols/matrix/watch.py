@@ -1,0 +1,152 @@
+"""Promises that a homeserver that went away is noticed within seconds, and that what was lost meanwhile is looked for at once.
+
+F1: the loss happens inside Synapse, so nothing tells us of it. Three things hint at it (no answer, a failed ping, transaction numbers that
+begin again); whatever they miss, the pass every two minutes finds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from bridge.errors import BadRegistration, BridgeError, StorageError, Unreachable
+from bridge.logs import logger
+from bridge.model.ids import MATRIX
+from bridge.model.place import PlaceKind
+from bridge.ports import Clock, Directory
+from protocols.matrix.client import Client, Rejected, Silent
+from protocols.matrix.conversations import Conversations
+from protocols.matrix.ids import Me
+from protocols.matrix.reconcile import Reconciler
+
+__all__ = ["Watch"]
+
+_log = logger()
+
+
+class Watch:
+    """One loop per node; `beat` and `every` in seconds. `introduce` makes the bot known to the homeserver; it may be called again."""
+
+    def __init__(
+        self,
+        me: Me,
+        client: Client,
+        reconciler: Reconciler,
+        conversations: Conversations,
+        *,
+        directory: Directory,
+        clock: Clock,
+        introduce: Callable[[], Awaitable[None]],
+        registration: str,
+        beat: float = 1.0,
+        every: float = 120.0,
+    ) -> None:
+        self._me = me
+        self._client = client
+        self._reconciler = reconciler
+        self._conversations = conversations
+        self._directory = directory
+        self._clock = clock
+        self._introduce = introduce
+        self._registration = registration
+        self._beat = beat
+        self._every = timedelta(seconds=every)
+        self._wake = asyncio.Event()
+        self._suspected = True
+        self._away = False
+        self._reached = False
+        self._last: datetime | None = None
+        self.recoveries = 0
+        """How often everything was gone through: at the start, and after each time the homeserver was away."""
+
+    def suspect(self, why: str) -> None:
+        """Something hints at a restart of the homeserver; returns at once."""
+        if not self._suspected:
+            _log.info("homeserver.lost", reason=why)
+        self._suspected = True
+        self._wake.set()
+
+    def look(self) -> None:
+        """Go round now: somebody may have invited the bot."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled. What goes wrong here is tried again at the next beat."""
+        while True:
+            try:
+                await self.once()
+            except (Unreachable, Rejected, StorageError, BadRegistration) as error:
+                self._suspected = True
+                _log.warning("loop.failed", loop="matrix.watch", code=error.code, reason=error.private)
+            await self._pause()
+
+    async def once(self) -> None:
+        """One beat. Raises what the homeserver or the store answers when it is not "here I am"."""
+        self._wake.clear()
+        try:
+            await self._client.versions()
+        except Silent:
+            if not self._away:
+                _log.warning("homeserver.lost", reason="it does not answer")
+            self._away = self._suspected = True
+            return
+        if self._away:
+            _log.info("homeserver.reached")
+            self._away = False
+        now = self._clock.now()
+        if self._suspected:
+            await self.recover()
+        elif self._last is None or now - self._last >= self._every:
+            await self._go_round()
+        elif not self._reached:
+            self._reached = await self._ping()
+
+    async def recover(self) -> None:
+        """Everything, in the order that loses nothing: what waits inside the homeserver is set free, then the rooms are compared."""
+        self._suspected = False
+        await self._introduce()
+        await self._reconciler.flush()
+        self._reached = await self._ping()
+        await self._conversations.accept()
+        await self._reconciler.rooms(await self._client.rooms(self._me.bot))
+        self._last = self._clock.now()
+        self.recoveries += 1
+
+    async def _go_round(self) -> None:
+        """The rooms of our communities; private rooms are compared after a restart only, since there may be one for every member."""
+        await self._conversations.accept()
+        rooms = []
+        for community in await self._directory.communities():
+            for channel in await self._directory.channels(community.id):
+                rooms += [place.native.id for place in channel.places if place.kind is PlaceKind.ROOM and place.native.protocol == MATRIX]
+        await self._reconciler.rooms(rooms)
+        self._last = self._clock.now()
+
+    async def _ping(self) -> bool:
+        """F6: it then tries again at once what it could not deliver. Its failure means that the homeserver cannot reach us."""
+        try:
+            await self._client.ping(self._registration)
+        except Silent:
+            raise
+        except (Unreachable, Rejected) as error:
+            _log.warning(
+                "homeserver.refused",
+                code=error.code,
+                reason=f"the homeserver cannot reach this node ({error.private})",
+                remedy="Check `matrix.listen` and `matrix.appservice_url`, and that the homeserver uses the current registration file.",
+            )
+            return False
+        return True
+
+    async def _pause(self) -> None:
+        sleep = asyncio.ensure_future(self._clock.sleep(self._beat))
+        wake = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait((sleep, wake), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sleep, wake):
+                task.cancel()
+                with suppress(asyncio.CancelledError, BridgeError):
+                    await task
