@@ -39,6 +39,8 @@ class Item(msgspec.Struct, frozen=True):
     urgent: bool = False
     roster: RosterId | None = None
     to: tuple[Destination, ...] = ()
+    reached: bool = False
+    """Also everyone who ever received an item of this object."""
     keep_days: int = 7
 
 

@@ -1,0 +1,145 @@
+"""Applies every `Change` once, whatever number of times it is asked to: the only door through which state is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from sqlalchemy import Connection
+
+from bridge.changes import (
+    AdvanceLane,
+    AppendEvent,
+    AppendItem,
+    Change,
+    DropFollow,
+    DropPlace,
+    EndEvent,
+    EndGhost,
+    EndHold,
+    EraseEvent,
+    EraseIntake,
+    FailLane,
+    ForgetActor,
+    GiveUp,
+    JoinRoster,
+    LeaveRoster,
+    LetIn,
+    NoteRelayed,
+    Park,
+    PutActor,
+    PutChannel,
+    PutCommunity,
+    PutConsent,
+    PutConversation,
+    PutCopy,
+    PutDead,
+    PutDecision,
+    PutFollow,
+    PutGhost,
+    PutHold,
+    PutObject,
+    PutOmission,
+    PutPlace,
+    Requeue,
+    Retract,
+    Unpark,
+    WakeHost,
+)
+from storage.changes import lanes, objects, outgoing, social, streams
+
+__all__ = ["apply", "apply_all"]
+
+
+def apply_all(connection: Connection, changes: Sequence[Change], secret: bytes) -> None:
+    """In order. Neighbouring AdvanceLane, which a courier sends by the hundred, share their statements. Raises Conflict."""
+    advances: list[AdvanceLane] = []
+    for change in changes:
+        if isinstance(change, AdvanceLane):
+            advances.append(change)
+            continue
+        if advances:
+            lanes.advance(connection, advances)
+            advances = []
+        apply(connection, change, secret)
+    if advances:
+        lanes.advance(connection, advances)
+
+
+def apply(connection: Connection, change: Change, secret: bytes) -> None:
+    """One change. `secret` keys the hashes under which tombstones are kept. Raises Conflict where the change says so."""
+    match change:
+        case AppendEvent():
+            streams.append_event(connection, change)
+        case EraseEvent():
+            streams.erase_event(connection, change)
+        case EndEvent():
+            streams.end_event(connection, change)
+        case EraseIntake():
+            streams.erase_intake(connection, change)
+        case Park():
+            streams.park(connection, change)
+        case Unpark():
+            streams.unpark(connection, change)
+        case PutDecision():
+            objects.put_decision(connection, change)
+        case PutObject():
+            objects.put_object(connection, change, secret)
+        case Retract():
+            objects.retract(connection, change, secret)
+        case PutCopy():
+            objects.put_copy(connection, change)
+        case PutHold():
+            objects.put_hold(connection, change)
+        case EndHold():
+            objects.end_hold(connection, change)
+        case PutOmission():
+            objects.put_omission(connection, change)
+        case AppendItem():
+            outgoing.append_item(connection, change)
+        case PutDead():
+            outgoing.put_dead(connection, change)
+        case Requeue():
+            outgoing.requeue(connection, change)
+        case JoinRoster():
+            lanes.join(connection, change)
+        case LeaveRoster():
+            lanes.leave(connection, change)
+        case AdvanceLane():
+            lanes.advance(connection, [change])
+        case FailLane():
+            lanes.fail(connection, change)
+        case GiveUp():
+            lanes.give_up(connection, change)
+        case WakeHost():
+            lanes.wake_host(connection, change)
+        case PutActor():
+            social.put_actor(connection, change)
+        case ForgetActor():
+            social.forget_actor(connection, change)
+        case PutGhost():
+            social.put_ghost(connection, change)
+        case EndGhost():
+            social.end_ghost(connection, change)
+        case PutFollow():
+            social.put_follow(connection, change)
+        case DropFollow():
+            social.drop_follow(connection, change)
+        case PutConsent():
+            social.put_consent(connection, change)
+        case LetIn():
+            social.let_in(connection, change)
+        case NoteRelayed():
+            social.note_relayed(connection, change)
+        case PutConversation():
+            social.put_conversation(connection, change)
+        case PutCommunity():
+            social.put_community(connection, change)
+        case PutChannel():
+            social.put_channel(connection, change)
+        case DropPlace():
+            social.drop_place(connection, change)
+        case PutPlace():
+            social.put_place(connection, change)
+        case _:
+            assert_never(change)

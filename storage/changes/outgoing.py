@@ -1,0 +1,201 @@
+"""OUT: an item is stored once, whoever hears it; what is taken back reaches everyone who ever got it."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, Update, bindparam, exists, insert, or_, select, update
+
+from bridge.changes import AppendItem, PutDead, Requeue
+from bridge.model.content import Edit, Retraction, tag_of
+from bridge.model.item import Item
+from storage.changes.lanes import destination_id, roster_id, wake
+from storage.columns import micros
+from storage.dialect import once
+from storage.heads import take
+from storage.schema import NEVER, dead, hearing, lanes, out, out_roster, out_to, reach, reach_to, seen, tombstones
+
+__all__ = ["append_item", "decode_item", "erase_passed", "put_dead", "requeue"]
+
+_LASTING = frozenset({"message", "edit", "reaction", "boost"})
+"""What can be taken back, so whose receivers must be remembered longer than the log."""
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Item)
+
+_KNOWN = select(out.c.seq).where(out.c.item == bindparam("item"), out.c.again == 0)
+_SEEN = select(seen.c.seq).where(seen.c.stream == "out", seen.c.key == bindparam("item"))
+_TAKEN_BACK = select(tombstones.c.key).where(tombstones.c.key.in_(bindparam("keys", expanding=True)))
+_REACH = once(reach)
+_REACH_TO = once(reach_to)
+_OUT_TO = once(out_to)
+_REACHED = select(reach.c.roster, reach.c.first_seq).where(reach.c.subject == bindparam("subject"), reach.c.place == bindparam("place"))
+_REACHED_TO = select(reach_to.c.destination).where(reach_to.c.subject == bindparam("subject"), reach_to.c.place == bindparam("place"))
+_LEFT_SINCE = select(hearing.c.destination).where(
+    hearing.c.roster == bindparam("roster"), hearing.c.until_seq >= bindparam("first"), hearing.c.until_seq < NEVER
+)
+_DEAD = select(dead).where(dead.c.id == bindparam("number"))
+_DEAD_LETTER = select(dead.c.id, dead.c.at, dead.c.requeued_at).where(
+    dead.c.item == bindparam("item"), dead.c.destination == bindparam("destination")
+)
+_DIES_AGAIN = (
+    update(dead)
+    .where(dead.c.id == bindparam("number"))
+    .values(why=bindparam("because"), gone=bindparam("ended"), attempts=bindparam("tries"), at=bindparam("moment"), requeued_at=None)
+)
+_REQUEUED = update(dead).where(dead.c.id == bindparam("number")).values(requeued_at=bindparam("moment"))
+
+
+def _still_needed() -> tuple[object, object]:
+    waiting = (lanes.c.urgent == out.c.urgent, lanes.c.awake.is_not(None), lanes.c.cursor < out.c.seq)
+    by_roster = exists(
+        select(1)
+        .select_from(
+            out_roster.join(hearing, hearing.c.roster == out_roster.c.roster).join(lanes, lanes.c.destination == hearing.c.destination)
+        )
+        .where(out_roster.c.seq == out.c.seq, hearing.c.from_seq < out.c.seq, hearing.c.until_seq >= out.c.seq, *waiting)
+        .correlate(out)
+    )
+    by_name = exists(
+        select(1)
+        .select_from(out_to.join(lanes, lanes.c.destination == out_to.c.destination))
+        .where(out_to.c.seq == out.c.seq, *waiting)
+        .correlate(out)
+    )
+    return ~by_roster, ~by_name
+
+
+def _erase(*which: object) -> Update:
+    return update(out).where(out.c.taken_back.is_(True), out.c.body.is_not(None), *which, *_still_needed()).values(body=None)  # type: ignore[arg-type]
+
+
+_ERASE_ALL = _erase()
+_ERASE_OF = _erase(or_(out.c.subject == bindparam("which"), out.c.object == bindparam("which")))
+
+
+def decode_item(body: bytes) -> Item:
+    """Raises msgspec.ValidationError when the bytes are not an item."""
+    return _decoder.decode(body)
+
+
+def subject_of(item: Item) -> str:
+    """What a retraction of this would name: a reaction is taken back by its own id, not by that of what it is under."""
+    return item.object if isinstance(item.event.content, Edit | Retraction) else item.event_id
+
+
+def append_item(connection: Connection, change: AppendItem) -> None:
+    item = change.item
+    if connection.execute(_KNOWN, {"item": item.id}).first() or connection.execute(_SEEN, {"item": item.id}).first():
+        return
+    kind = tag_of(item.event.content)
+    subject = subject_of(item)
+    place = str(item.place)
+    is_retraction = kind == "retraction"
+    stays_dead = not is_retraction and connection.execute(_TAKEN_BACK, {"keys": [subject, item.object]}).first() is not None
+    seq = take(connection, "out")
+    _insert(connection, item, seq=seq, again=0, at=micros(change.at), subject=subject, stays_dead=stays_dead)
+    heard = set() if item.roster is None else {roster_id(connection, item.roster)}
+    extra = {destination_id(connection, destination) for destination in item.to}
+    if kind in _LASTING:
+        named = {"subject": subject, "place": place}
+        _REACH(connection, [{**named, "roster": roster, "first_seq": seq} for roster in sorted(heard)])
+        _REACH_TO(connection, [{**named, "destination": where} for where in sorted(extra)])
+    if is_retraction or item.reached:
+        more_heard, more_extra = _reached(connection, item, subject, heard)
+        heard |= more_heard
+        extra |= more_extra
+    if heard:
+        connection.execute(insert(out_roster), [{"roster": roster, "urgent": item.urgent, "seq": seq} for roster in sorted(heard)])
+    _OUT_TO(connection, [{"destination": where, "urgent": item.urgent, "seq": seq} for where in sorted(extra)])
+    wake(connection, seq, sorted(heard), urgent=item.urgent, extra=bool(extra))
+
+
+def _reached(connection: Connection, item: Item, subject: str, heard: set[int]) -> tuple[set[int], set[int]]:
+    """Rosters and destinations that got an item of this object before: those who left since are named one by one.
+
+    Without `reached` a retraction goes only to its own roster, but to those who left it too.
+    """
+    named = {"subject": subject, "place": str(item.place)}
+    rosters: set[int] = set()
+    destinations: set[int] = set()
+    for roster, first in connection.execute(_REACHED, named).all():
+        if item.reached:
+            rosters.add(roster)
+        elif roster not in heard:
+            continue
+        destinations.update(connection.execute(_LEFT_SINCE, {"roster": roster, "first": first}).scalars())
+    if item.reached:
+        destinations.update(connection.execute(_REACHED_TO, named).scalars())
+    return rosters, destinations
+
+
+def _insert(connection: Connection, item: Item, *, seq: int, again: int, at: int, subject: str, stays_dead: bool) -> None:
+    row = {
+        "seq": seq,
+        "item": item.id,
+        "again": again,
+        "event": item.event_id,
+        "object": item.object,
+        "subject": subject,
+        "community": item.community,
+        "place": str(item.place),
+        "form": item.form,
+        "kind": tag_of(item.event.content),
+        "urgent": item.urgent,
+        "at": at,
+        "taken_back": stays_dead,
+        "body": None if stays_dead else _encoder.encode(item),
+    }
+    connection.execute(insert(out), row)
+
+
+def erase_passed(connection: Connection, object_id: str | None = None) -> int:
+    """Bodies of what was taken back, once no awake lane that hears them is still before them. The number erased."""
+    if object_id is None:
+        return connection.execute(_ERASE_ALL).rowcount
+    return connection.execute(_ERASE_OF, {"which": object_id}).rowcount
+
+
+def put_dead(connection: Connection, change: PutDead) -> None:
+    item = change.item
+    where = destination_id(connection, change.destination)
+    at = micros(change.at)
+    before = connection.execute(_DEAD_LETTER, {"item": item.id, "destination": where}).first()
+    if before is not None:
+        if before.requeued_at is not None and before.at < at:
+            told = {"because": change.dead.why, "ended": change.dead.gone, "tries": change.attempts, "moment": at}
+            connection.execute(_DIES_AGAIN, {"number": before.id, **told})
+        return
+    kind = tag_of(item.event.content)
+    subject = subject_of(item)
+    stays_dead = kind != "retraction" and connection.execute(_TAKEN_BACK, {"keys": [subject, item.object]}).first() is not None
+    row = {
+        "id": take(connection, "dead"),
+        "item": item.id,
+        "event": item.event_id,
+        "subject": subject,
+        "kind": kind,
+        "form": item.form,
+        "urgent": item.urgent,
+        "destination": where,
+        "why": change.dead.why,
+        "gone": change.dead.gone,
+        "attempts": change.attempts,
+        "at": at,
+        "requeued_at": None,
+        "body": None if stays_dead else _encoder.encode(item),
+    }
+    connection.execute(insert(dead), row)
+
+
+def requeue(connection: Connection, change: Requeue) -> None:
+    """At the end of that one destination's lane. Nothing happens when it was sent again already, or was taken back."""
+    letter = connection.execute(_DEAD, {"number": change.dead_letter}).first()
+    if letter is None or letter.requeued_at is not None or letter.body is None:
+        return
+    item = decode_item(letter.body)
+    at = micros(change.at)
+    seq = take(connection, "out")
+    _insert(connection, item, seq=seq, again=seq, at=at, subject=letter.subject, stays_dead=False)
+    _OUT_TO(connection, {"destination": letter.destination, "urgent": item.urgent, "seq": seq})
+    wake(connection, seq, (), urgent=item.urgent, extra=True)
+    connection.execute(_REQUEUED, {"number": letter.id, "moment": at})

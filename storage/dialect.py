@@ -1,0 +1,45 @@
+"""The one file that knows two databases: statements that both have under different names in SQLAlchemy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Executable, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+__all__ = ["Either", "once", "upsert"]
+
+Insert = sqlite.Insert | postgresql.Insert
+
+
+class Either:
+    """A statement that is built per database, once."""
+
+    def __init__(self, build: Callable[[Insert], Executable], table: Table) -> None:
+        self._made = {"sqlite": build(sqlite.insert(table)), "postgresql": build(postgresql.insert(table))}
+
+    def on(self, connection: Connection) -> Executable:
+        return self._made[connection.dialect.name]
+
+    def __call__(self, connection: Connection, rows: dict[str, Any] | Sequence[dict[str, Any]]) -> int:
+        """Executes for one row or many; the number of rows written, where the driver says (one row)."""
+        if not rows:
+            return 0
+        return connection.execute(self.on(connection), rows).rowcount
+
+
+def once(table: Table) -> Either:
+    """Insert unless a row with the same key (any unique one) exists."""
+    return Either(lambda insert: insert.on_conflict_do_nothing(), table)
+
+
+def upsert(table: Table, *, keep: Sequence[str] = (), where: Callable[[Any], ColumnElement[bool]] | None = None) -> Either:
+    """Insert, or replace every column but the primary key and `keep`; `where(excluded)` decides whether the new row may win."""
+    primary = [column.name for column in table.primary_key.columns]
+
+    def build(insert: Insert) -> Executable:
+        new = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in (*primary, *keep)}
+        return insert.on_conflict_do_update(index_elements=primary, set_=new, where=where(insert.excluded) if where else None)
+
+    return Either(build, table)

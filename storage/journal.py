@@ -1,0 +1,244 @@
+"""Streams and their cursors: what was accepted is durable, in order, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, exists, func, select, update
+
+from bridge.changes import (
+    AppendEvent,
+    AppendItem,
+    Change,
+    EndHold,
+    GiveUp,
+    JoinRoster,
+    Park,
+    PutCopy,
+    PutHold,
+    PutObject,
+    Requeue,
+    WakeHost,
+)
+from bridge.model.event import Event, decode
+from bridge.model.ids import CommunityId, EventId, Protocol
+from bridge.model.record import Record, Wait
+from bridge.ports import Backlog, Entry, Intake, Receipt, Stream
+from storage.changes import apply_all
+from storage.changes.streams import append_intake
+from storage.columns import micros, moment, native_or_none
+from storage.dialect import once
+from storage.engine import Database
+from storage.guard import Free, require_room
+from storage.hints import Hints
+from storage.records import recent_records, record_of
+from storage.schema import cursors, dead, events, holds, intake, lanes, out, waits
+
+__all__ = ["SqlJournal"]
+
+_BEHIND = cursors.c.head > cursors.c.position
+_PENDING = {
+    Stream.INTAKE: select(cursors.c.lane)
+    .where(
+        cursors.c.stream == "intake",
+        _BEHIND,
+        exists().where(intake.c.lane == cursors.c.lane, intake.c.seq > cursors.c.position, intake.c.body.is_not(None)),
+    )
+    .order_by(cursors.c.position),
+    Stream.EVENTS: select(cursors.c.lane)
+    .where(
+        cursors.c.stream == "events",
+        _BEHIND,
+        exists().where(events.c.community == cursors.c.lane, events.c.seq > cursors.c.position, events.c.body.is_not(None)),
+    )
+    .order_by(cursors.c.position),
+}
+_POSITION = (
+    select(func.coalesce(func.max(cursors.c.position), 0))
+    .where(cursors.c.stream == bindparam("stream"), cursors.c.lane == bindparam("lane"))
+    .scalar_subquery()
+)
+_READ_INTAKE = (
+    select(intake)
+    .where(intake.c.lane == bindparam("lane"), intake.c.seq > _POSITION, intake.c.body.is_not(None))
+    .order_by(intake.c.seq)
+    .limit(bindparam("many"))
+)
+_READ_EVENTS = (
+    select(events.c.seq, events.c.body)
+    .where(events.c.community == bindparam("lane"), events.c.seq > _POSITION, events.c.body.is_not(None))
+    .order_by(events.c.seq)
+    .limit(bindparam("many"))
+)
+_MOVE = (
+    update(cursors)
+    .where(cursors.c.stream == bindparam("which"), cursors.c.lane == bindparam("where"), cursors.c.position < bindparam("upto"))
+    .values(position=bindparam("upto"))
+)
+_FIRST_MOVE = once(cursors)
+_DUE = (
+    select(intake, waits.c.due_at, waits.c.why.label("because"), waits.c.tries, waits.c.awaited, waits.c.stuck)
+    .join(intake, intake.c.seq == waits.c.seq)
+    .where(waits.c.due_at <= bindparam("now"), waits.c.stuck.is_(False), intake.c.body.is_not(None))
+    .order_by(waits.c.due_at, waits.c.seq)
+    .limit(bindparam("many"))
+)
+_NEXT_WAIT = select(func.min(waits.c.due_at)).where(waits.c.stuck.is_(False))
+_NEXT_HOLD = select(func.min(holds.c.due_at)).where(holds.c.ended.is_(None))
+_BODY = select(events.c.body).where(events.c.id == bindparam("event"))
+
+_TODO_INTAKE = (
+    select(func.count(), func.min(intake.c.received_at))
+    .select_from(cursors.join(intake, (intake.c.lane == cursors.c.lane) & (intake.c.seq > cursors.c.position)))
+    .where(cursors.c.stream == "intake", _BEHIND, intake.c.body.is_not(None))
+)
+_TODO_EVENTS = (
+    select(func.count(), func.min(events.c.received_at))
+    .select_from(cursors.join(events, (events.c.community == cursors.c.lane) & (events.c.seq > cursors.c.position)))
+    .where(cursors.c.stream == "events", _BEHIND, events.c.body.is_not(None))
+)
+_LOWEST = select(func.min(lanes.c.cursor)).where(lanes.c.awake.is_not(None))
+_TODO_OUT = select(func.count(), func.min(out.c.at)).where(out.c.seq > bindparam("floor"))
+_HOLDS = select(func.count()).select_from(holds).where(holds.c.ended.is_(None))
+_DEAD = select(func.count()).select_from(dead).where(dead.c.requeued_at.is_(None))
+
+
+class SqlJournal:
+    """The `Journal` port over any `Database`."""
+
+    def __init__(self, database: Database, hints: Hints, secret: bytes, free: Free, min_free_percent: float) -> None:
+        self._database = database
+        self._hints = hints
+        self._secret = secret
+        self._free = free
+        self._min_free_percent = min_free_percent
+
+    async def accept(self, entries: Sequence[Intake]) -> tuple[Receipt, ...]:
+        if not entries:
+            return ()
+        require_room(self._free, self._min_free_percent)
+        receipts = await self._database.gather(append_intake, tuple(entries))
+        if any(receipt.fresh for receipt in receipts):
+            self._hints.ring((Stream.INTAKE,))
+        return receipts
+
+    async def pending(self, stream: Stream) -> tuple[str, ...]:
+        statement = _PENDING.get(stream)
+        if statement is None:
+            return ()
+        return await self._database.read(lambda connection: tuple(connection.execute(statement).scalars()))
+
+    async def read_intake(self, lane: str, limit: int) -> tuple[Entry, ...]:
+        def read(connection: Connection) -> tuple[Entry, ...]:
+            rows = connection.execute(_READ_INTAKE, {"stream": "intake", "lane": lane, "many": limit})
+            return tuple(Entry(row.seq, _intake(row)) for row in rows)
+
+        return await self._database.read(read)
+
+    async def read_events(self, community: str, limit: int) -> tuple[tuple[int, Event], ...]:
+        def read(connection: Connection) -> list[tuple[int, bytes]]:
+            return [(seq, body) for seq, body in connection.execute(_READ_EVENTS, {"stream": "events", "lane": community, "many": limit})]
+
+        return tuple((seq, decode(body)) for seq, body in await self._database.read(read))
+
+    async def commit(self, changes: Sequence[Change], *, stream: Stream | None = None, lane: str = "", upto: int | None = None) -> None:
+        secret = self._secret
+
+        def write(connection: Connection) -> None:
+            apply_all(connection, changes, secret)
+            if stream is not None and upto is not None:
+                _move(connection, stream, lane, upto)
+
+        if not changes and (stream is None or upto is None):
+            return
+        await self._database.write(write)
+        self._hints.ring(_touched(changes))
+
+    async def waits_due(self, now: datetime, limit: int) -> tuple[tuple[Wait, Entry], ...]:
+        def read(connection: Connection) -> tuple[tuple[Wait, Entry], ...]:
+            rows = connection.execute(_DUE, {"now": micros(now), "many": limit})
+            return tuple((_wait(row), Entry(row.seq, _intake(row), row.tries)) for row in rows)
+
+        return await self._database.read(read)
+
+    async def next_due(self) -> datetime | None:
+        def read(connection: Connection) -> int | None:
+            both = (connection.execute(_NEXT_WAIT).scalar(), connection.execute(_NEXT_HOLD).scalar())
+            return min((due for due in both if due is not None), default=None)
+
+        return moment(await self._database.read(read))
+
+    async def hint(self, stream: Stream, seconds: float) -> None:
+        await self._hints.wait(stream, seconds)
+
+    async def event(self, event_id: EventId) -> Event | None:
+        body = await self._database.read(lambda connection: connection.execute(_BODY, {"event": event_id}).scalar())
+        return None if body is None else decode(body)
+
+    async def recent_events(self, community: CommunityId | None, limit: int) -> tuple[Record, ...]:
+        return await self._database.read(lambda connection: recent_records(connection, community, limit))
+
+    async def record(self, event_id: EventId) -> Record | None:
+        return await self._database.read(lambda connection: record_of(connection, event_id))
+
+    async def backlog(self, now: datetime) -> Backlog:
+        free, _ = self._free()
+        return await self._database.read(lambda connection: _backlog(connection, micros(now), free))
+
+
+def _move(connection: Connection, stream: Stream, lane: str, upto: int) -> None:
+    """Forward only; a lane that was never written to gets its row."""
+    moved = connection.execute(_MOVE, {"which": str(stream), "where": lane, "upto": upto}).rowcount
+    if not moved:
+        _FIRST_MOVE(connection, {"stream": str(stream), "lane": lane, "position": upto, "head": 0})
+
+
+def _touched(changes: Iterable[Change]) -> set[Stream]:
+    touched: set[Stream] = set()
+    for change in changes:
+        if isinstance(change, AppendEvent):
+            touched |= {Stream.EVENTS, Stream.INTAKE}
+        elif isinstance(change, PutHold | EndHold):
+            touched.add(Stream.EVENTS)
+        elif isinstance(change, Park | PutObject | PutCopy):
+            touched.add(Stream.INTAKE)
+        elif isinstance(change, AppendItem | Requeue | WakeHost | GiveUp | JoinRoster):
+            touched.add(Stream.OUT)
+    return touched
+
+
+def _intake(row: Row[*tuple[Any, ...]]) -> Intake:
+    return Intake(
+        key=row.key,
+        lane=row.lane,
+        protocol=Protocol(row.protocol),
+        kind=row.kind,
+        body=row.body,
+        received_at=moment(row.received_at),
+        signer=row.signer,
+    )
+
+
+def _wait(row: Row[*tuple[Any, ...]]) -> Wait:
+    return Wait(row.seq, moment(row.due_at), row.because, row.tries, native_or_none(row.awaited), row.stuck)
+
+
+def _backlog(connection: Connection, now: int, free: int) -> Backlog:
+    floor = connection.execute(_LOWEST).scalar()
+    ask = {
+        "intake": connection.execute(_TODO_INTAKE).one(),
+        "events": connection.execute(_TODO_EVENTS).one(),
+        "out": (0, None) if floor is None else connection.execute(_TODO_OUT, {"floor": floor}).one(),
+    }
+    waiting = connection.execute(select(func.count()).select_from(waits)).scalar_one()
+    rows = {name: int(count) for name, (count, _) in ask.items()}
+    rows["intake"] += waiting
+    return Backlog(
+        rows=rows,
+        oldest={name: 0.0 if since is None else max(0.0, (now - since) / 1e6) for name, (_, since) in ask.items()},
+        holds=connection.execute(_HOLDS).scalar_one(),
+        dead=connection.execute(_DEAD).scalar_one(),
+        disk_free=free,
+    )

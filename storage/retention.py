@@ -1,0 +1,136 @@
+"""Forgets what nobody needs any more: log rows behind every cursor, words that were taken back, keys and hashes past their time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Executable, bindparam, delete, exists, func, insert, select
+
+from storage.changes.outgoing import erase_passed
+from storage.columns import micros
+from storage.heads import head
+from storage.schema import (
+    cursors,
+    dead,
+    decisions,
+    events,
+    gaps,
+    holds,
+    intake,
+    lanes,
+    omissions,
+    out,
+    out_roster,
+    out_to,
+    relayed,
+    seen,
+    waits,
+)
+
+__all__ = ["Retention", "Swept", "sweep"]
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How long what is done is kept: log rows, keys of repeats, decisions with their omissions and ended waits (norms.md 3.9)."""
+
+    log: timedelta = timedelta(days=14)
+    keys: timedelta = timedelta(days=90)
+    decisions: timedelta = timedelta(days=90)
+
+
+class Swept(msgspec.Struct, frozen=True):
+    """Rows deleted, and bodies of taken-back items erased. `more`: a bound was reached, another call will find work."""
+
+    rows: int = 0
+    bodies: int = 0
+    more: bool = False
+
+
+_BOUND = 500
+"""Rows per stream and call: the writer is never busy for long (engine.md section 9)."""
+
+_OLD_INTAKE = (
+    select(intake.c.seq, intake.c.key.label("name"))
+    .join(cursors, (cursors.c.stream == "intake") & (cursors.c.lane == intake.c.lane))
+    .where(
+        intake.c.received_at < bindparam("before"),
+        intake.c.seq <= cursors.c.position,
+        ~exists().where(waits.c.seq == intake.c.seq),
+    )
+    .order_by(intake.c.seq)
+    .limit(bindparam("many"))
+)
+_OLD_EVENTS = (
+    select(events.c.seq, events.c.id.label("name"))
+    .join(cursors, (cursors.c.stream == "events") & (cursors.c.lane == events.c.community))
+    .where(
+        events.c.received_at < bindparam("before"),
+        events.c.seq <= cursors.c.position,
+        ~exists().where(holds.c.event == events.c.id, holds.c.ended.is_(None)),
+    )
+    .order_by(events.c.seq)
+    .limit(bindparam("many"))
+)
+_FLOOR = select(func.min(lanes.c.cursor)).where(lanes.c.awake.is_not(None))
+_OLD_OUT = (
+    select(out.c.seq, out.c.item.label("name"))
+    .where(out.c.at < bindparam("before"), out.c.seq <= bindparam("floor"))
+    .order_by(out.c.seq)
+    .limit(bindparam("many"))
+)
+_DROP_INTAKE = delete(intake).where(intake.c.seq.in_(bindparam("seqs", expanding=True)))
+_DROP_EVENTS = delete(events).where(events.c.seq.in_(bindparam("seqs", expanding=True)))
+_DROP_OUT = [delete(table).where(table.c.seq.in_(bindparam("seqs", expanding=True))) for table in (out_roster, out_to, out)]
+_ALREADY = select(seen.c.key).where(seen.c.stream == bindparam("stream"), seen.c.key.in_(bindparam("names", expanding=True)))
+_OLD_SEEN = delete(seen).where(seen.c.at < bindparam("before"))
+_OLD_RELAYED = delete(relayed).where(relayed.c.until <= bindparam("before"))
+_OLD_DECISIONS = delete(decisions).where(decisions.c.at < bindparam("before"))
+_LONELY_OMISSIONS = delete(omissions).where(
+    ~exists().where(decisions.c.event == omissions.c.event), ~exists().where(events.c.id == omissions.c.event)
+)
+_OLD_HOLDS = delete(holds).where(holds.c.ended_at < bindparam("before"))
+_OLD_LETTERS = delete(dead).where(func.coalesce(dead.c.requeued_at, dead.c.at) < bindparam("before"))
+_OLD_GAPS = delete(gaps).where(gaps.c.at < bindparam("before"))
+
+
+def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
+    """One bounded round."""
+    bodies = erase_passed(connection)
+    log = micros(now - retention.log)
+    floor = connection.execute(_FLOOR).scalar()
+    at = micros(now)
+    top = head(connection, "out") if floor is None else floor
+    counts = [
+        _forget(connection, "intake", _OLD_INTAKE, [_DROP_INTAKE], {"before": log}, at=at),
+        _forget(connection, "events", _OLD_EVENTS, [_DROP_EVENTS], {"before": log}, at=at),
+        _forget(connection, "out", _OLD_OUT, _DROP_OUT, {"before": log, "floor": top}, at=at),
+    ]
+    rows = sum(counts)
+    for statement, before in (
+        (_OLD_SEEN, now - retention.keys),
+        (_OLD_RELAYED, now),
+        (_OLD_DECISIONS, now - retention.decisions),
+        (_OLD_HOLDS, now - retention.decisions),
+        (_OLD_LETTERS, now - retention.decisions),
+        (_OLD_GAPS, now - retention.decisions),
+    ):
+        rows += connection.execute(statement, {"before": micros(before)}).rowcount
+    rows += connection.execute(_LONELY_OMISSIONS).rowcount
+    return Swept(rows, bodies, more=max(counts) >= _BOUND)
+
+
+def _forget(connection: Connection, stream: str, find: Executable, drop: list[Any], ask: dict[str, int], *, at: int) -> int:
+    """The rows go, their keys stay: a repeat of something swept is still a repeat."""
+    found = connection.execute(find, {**ask, "many": _BOUND}).all()
+    if not found:
+        return 0
+    names = dict.fromkeys(row.name for row in found)
+    known = set(connection.execute(_ALREADY, {"stream": stream, "names": list(names)}).scalars())
+    fresh = {row.name: row.seq for row in found if row.name not in known}
+    if fresh:
+        connection.execute(insert(seen), [{"stream": stream, "key": name, "seq": seq, "at": at} for name, seq in fresh.items()])
+    for statement in drop:
+        connection.execute(statement, {"seqs": [row.seq for row in found]})
+    return len(found)
