@@ -27,7 +27,7 @@ from bridge.model.ids import CommunityId, EventId, Protocol
 from bridge.model.record import Record, Wait
 from bridge.ports import Backlog, Entry, Intake, Receipt, Stream
 from storage.changes import apply_all
-from storage.changes.streams import append_intake
+from storage.changes.streams import append_intake, known_intake
 from storage.columns import micros, moment, native_or_none
 from storage.dialect import once
 from storage.engine import Database
@@ -123,6 +123,9 @@ class SqlJournal:
         if any(receipt.fresh for receipt in receipts):
             self._hints.ring((Stream.INTAKE,))
         return receipts
+
+    async def known(self, keys: Sequence[str]) -> frozenset[str]:
+        return await self._database.read(lambda connection: frozenset(known_intake(connection, list(keys))))
 
     async def pending(self, stream: Stream) -> tuple[str, ...]:
         statement = _PENDING.get(stream)

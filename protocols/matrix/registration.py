@@ -10,8 +10,9 @@ import re
 import msgspec
 
 from bridge.errors import BadSetting
+from bridge.keyfiles import Secrets
 from bridge.model.ids import derive
-from bridge.settings import Matrix
+from bridge.settings import Matrix, Settings
 
 __all__ = ["CONTROL", "ID", "alias_of_control", "bot_id", "check_namespace", "registration"]
 
@@ -31,23 +32,27 @@ def alias_of_control(settings: Matrix) -> str:
     return f"{settings.prefix}{CONTROL}"
 
 
-def registration(settings: Matrix, *, as_token: str, hs_token: str) -> str:
-    """The whole file. `sender_localpart` is a name nobody uses: Synapse answers 500 to a /sync by it (F9), so the bot is another account.
+def registration(settings: Settings, secrets: Secrets) -> str:
+    """The whole file for a node with Matrix. `sender_localpart` is a name nobody uses: Synapse answers 500 to a /sync by it (F9), so the
+    bot is another account.
 
     Raises BadSetting when a namespace would claim accounts of people (trap S14).
     """
-    server = re.escape(settings.server_name)
-    ghosts = f"^@{re.escape(settings.prefix)}[^:]*:{server}$"
-    bot = f"^@{re.escape(settings.bot)}:{server}$"
-    aliases = f"^#{re.escape(settings.prefix)}[^:]*:{server}$"
-    check_namespace(ghosts, settings.server_name)
+    matrix = settings.matrix
+    if matrix is None:
+        raise BadSetting("is missing", key="$.matrix", remedy="Only a node with Matrix needs a registration file.")
+    server = re.escape(matrix.server_name)
+    ghosts = f"^@{re.escape(matrix.prefix)}[^:]*:{server}$"
+    bot = f"^@{re.escape(matrix.bot)}:{server}$"
+    aliases = f"^#{re.escape(matrix.prefix)}[^:]*:{server}$"
+    check_namespace(ghosts, matrix.server_name)
     document = {
         "id": ID,
-        "url": settings.reached_at,
-        "as_token": as_token,
-        "hs_token": hs_token,
+        "url": matrix.reached_at,
+        "as_token": secrets.as_token,
+        "hs_token": secrets.hs_token,
         # Derived, so that writing the file again gives the same file.
-        "sender_localpart": f"_folkmoot_{derive(hs_token.encode()[:64], 'sender', settings.server_name)}",
+        "sender_localpart": f"_folkmoot_{derive(secrets.hs_token.encode()[:64], 'sender', matrix.server_name)}",
         "rate_limited": False,
         "receive_ephemeral": False,
         "protocols": ["activitypub"],

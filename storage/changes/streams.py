@@ -26,6 +26,7 @@ __all__ = [
     "erase_event",
     "erase_intake",
     "hush_decision",
+    "known_intake",
     "park",
     "unpark",
     "wake_waits",
@@ -76,7 +77,7 @@ _DROP_STRANGER = delete(actors).where(
 def append_intake(connection: Connection, batches: list[tuple[Intake, ...]]) -> list[tuple[Receipt, ...]]:
     """Several calls at once, in order: known keys get their old seq, the rest new ones."""
     entries = [entry for batch in batches for entry in batch]
-    known = _known(connection, [entry.key for entry in entries])
+    known = known_intake(connection, [entry.key for entry in entries])
     fresh: dict[str, Intake] = {}
     for entry in entries:
         if entry.key not in known:
@@ -101,7 +102,8 @@ def append_intake(connection: Connection, batches: list[tuple[Intake, ...]]) -> 
     return receipts
 
 
-def _known(connection: Connection, keys: list[str]) -> dict[str, int]:
+def known_intake(connection: Connection, keys: list[str]) -> dict[str, int]:
+    """Those of the keys that were accepted before, with their numbers."""
     found: dict[str, int] = {}
     for start in range(0, len(keys), _KEYS):
         part = keys[start : start + _KEYS]
