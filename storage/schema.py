@@ -216,7 +216,7 @@ hearing = Table(
     _number("roster", "which roster", key=True, to="rosters.id"),
     _number("destination", "who hears", key=True, to="destinations.id"),
     _number("from_seq", "hears what is later than this", key=True),
-    _number("until_seq", "and not later than this; 2^62 if open", default=NEVER),
+    _number("until_seq", "and not later; 2^62 if open", default=NEVER),
     Index("ix_hearing_destination", "destination"),
     comment="When a destination heard a roster: one row per stay, however many members it has there.",
 )

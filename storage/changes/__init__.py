@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import assert_never
 
 from sqlalchemy import Connection
@@ -52,18 +53,16 @@ __all__ = ["apply", "apply_all"]
 
 
 def apply_all(connection: Connection, changes: Sequence[Change], secret: bytes) -> None:
-    """In order. Neighbouring AdvanceLane, which a courier sends by the hundred, share their statements. Raises Conflict."""
-    advances: list[AdvanceLane] = []
-    for change in changes:
-        if isinstance(change, AdvanceLane):
-            advances.append(change)
-            continue
-        if advances:
-            lanes.advance(connection, advances)
-            advances = []
-        apply(connection, change, secret)
-    if advances:
-        lanes.advance(connection, advances)
+    """In order. Neighbours of a kind that comes in numbers share their statements. Raises Conflict."""
+    for kind, group in groupby(changes, key=type):
+        same = list(group)
+        if kind is AdvanceLane:
+            lanes.advance(connection, [change for change in same if isinstance(change, AdvanceLane)])
+        elif kind is AppendItem:
+            outgoing.append_items(connection, [change for change in same if isinstance(change, AppendItem)])
+        else:
+            for change in same:
+                apply(connection, change, secret)
 
 
 def apply(connection: Connection, change: Change, secret: bytes) -> None:
@@ -96,7 +95,7 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
         case PutOmission():
             objects.put_omission(connection, change)
         case AppendItem():
-            outgoing.append_item(connection, change)
+            outgoing.append_items(connection, [change])
         case PutDead():
             outgoing.put_dead(connection, change)
         case Requeue():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
-from sqlalchemy import Connection, Update, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Connection, Update, bindparam, exists, insert, or_, select, union_all, update
 
 from bridge.changes import AppendItem, PutDead, Requeue
 from bridge.model.content import Edit, Retraction, tag_of
@@ -14,7 +16,7 @@ from storage.dialect import once
 from storage.heads import take
 from storage.schema import NEVER, dead, hearing, lanes, out, out_roster, out_to, reach, reach_to, seen, tombstones
 
-__all__ = ["append_item", "decode_item", "erase_passed", "put_dead", "requeue"]
+__all__ = ["append_items", "decode_item", "erase_passed", "put_dead", "requeue"]
 
 _LASTING = frozenset({"message", "edit", "reaction", "boost"})
 """What can be taken back, so whose receivers must be remembered longer than the log."""
@@ -22,8 +24,10 @@ _LASTING = frozenset({"message", "edit", "reaction", "boost"})
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Item)
 
-_KNOWN = select(out.c.seq).where(out.c.item == bindparam("item"), out.c.again == 0)
-_SEEN = select(seen.c.seq).where(seen.c.stream == "out", seen.c.key == bindparam("item"))
+_KNOWN = union_all(
+    select(out.c.item).where(out.c.item.in_(bindparam("items", expanding=True)), out.c.again == 0),
+    select(seen.c.key).where(seen.c.stream == "out", seen.c.key.in_(bindparam("items", expanding=True))),
+)
 _TAKEN_BACK = select(tombstones.c.key).where(tombstones.c.key.in_(bindparam("keys", expanding=True)))
 _REACH = once(reach)
 _REACH_TO = once(reach_to)
@@ -77,75 +81,107 @@ def decode_item(body: bytes) -> Item:
     return _decoder.decode(body)
 
 
+class _Written:
+    """An item on its way into OUT: rosters and destinations that hear it, by our numbers."""
+
+    def __init__(self, seq: int, item: Item, at: int) -> None:
+        self.seq = seq
+        self.item = item
+        self.at = at
+        self.kind = tag_of(item.event.content)
+        self.subject = subject_of(item)
+        self.heard: set[int] = set()
+        self.extra: set[int] = set()
+
+
 def subject_of(item: Item) -> str:
     """What a retraction of this would name: a reaction is taken back by its own id, not by that of what it is under."""
     return item.object if isinstance(item.event.content, Edit | Retraction) else item.event_id
 
 
-def append_item(connection: Connection, change: AppendItem) -> None:
-    item = change.item
-    if connection.execute(_KNOWN, {"item": item.id}).first() or connection.execute(_SEEN, {"item": item.id}).first():
+def append_items(connection: Connection, changes: Sequence[AppendItem]) -> None:
+    """In order; an event's items share their statements, and each roster is woken once."""
+    known = set(connection.execute(_KNOWN, {"items": [change.item.id for change in changes]}).scalars())
+    fresh: dict[str, AppendItem] = {}
+    for change in changes:
+        if change.item.id not in known:
+            fresh.setdefault(change.item.id, change)
+    if not fresh:
         return
-    kind = tag_of(item.event.content)
-    subject = subject_of(item)
-    place = str(item.place)
-    is_retraction = kind == "retraction"
-    stays_dead = not is_retraction and connection.execute(_TAKEN_BACK, {"keys": [subject, item.object]}).first() is not None
-    seq = take(connection, "out")
-    _insert(connection, item, seq=seq, again=0, at=micros(change.at), subject=subject, stays_dead=stays_dead)
-    heard = set() if item.roster is None else {roster_id(connection, item.roster)}
-    extra = {destination_id(connection, destination) for destination in item.to}
-    if kind in _LASTING:
-        named = {"subject": subject, "place": place}
-        _REACH(connection, [{**named, "roster": roster, "first_seq": seq} for roster in sorted(heard)])
-        _REACH_TO(connection, [{**named, "destination": where} for where in sorted(extra)])
-    if is_retraction or item.reached:
-        more_heard, more_extra = _reached(connection, item, subject, heard)
-        heard |= more_heard
-        extra |= more_extra
+    first = take(connection, "out", len(fresh))
+    written = [_Written(seq, change.item, micros(change.at)) for seq, change in enumerate(fresh.values(), first)]
+    subjects = sorted({name for each in written for name in (each.subject, each.item.object)})
+    dead_ones = set(connection.execute(_TAKEN_BACK, {"keys": subjects}).scalars())
+    connection.execute(insert(out), [_row(each, again=0, stays_dead=_stays_dead(each, dead_ones)) for each in written])
+    for each in written:
+        if each.item.roster is not None:
+            each.heard.add(roster_id(connection, each.item.roster))
+        each.extra.update(destination_id(connection, destination) for destination in each.item.to)
+    _remember(connection, [each for each in written if each.kind in _LASTING])
+    for each in written:
+        if each.kind == "retraction" or each.item.reached:
+            _widen(connection, each)
+    _address(connection, written)
+
+
+def _stays_dead(each: _Written, dead_ones: set[str]) -> bool:
+    return each.kind != "retraction" and (each.subject in dead_ones or each.item.object in dead_ones)
+
+
+def _remember(connection: Connection, written: Sequence[_Written]) -> None:
+    named = [({"subject": each.subject, "place": str(each.item.place)}, each) for each in written]
+    _REACH(connection, [{**name, "roster": roster, "first_seq": each.seq} for name, each in named for roster in each.heard])
+    _REACH_TO(connection, [{**name, "destination": where} for name, each in named for where in each.extra])
+
+
+def _address(connection: Connection, written: Sequence[_Written]) -> None:
+    """Who hears it, and every lane that slept is awake."""
+    heard = [{"roster": roster, "urgent": each.item.urgent, "seq": each.seq} for each in written for roster in sorted(each.heard)]
     if heard:
-        connection.execute(insert(out_roster), [{"roster": roster, "urgent": item.urgent, "seq": seq} for roster in sorted(heard)])
-    _OUT_TO(connection, [{"destination": where, "urgent": item.urgent, "seq": seq} for where in sorted(extra)])
-    wake(connection, seq, sorted(heard), urgent=item.urgent, extra=bool(extra))
+        connection.execute(insert(out_roster), heard)
+    extra = [{"destination": where, "urgent": each.item.urgent, "seq": each.seq} for each in written for where in sorted(each.extra)]
+    _OUT_TO(connection, extra)
+    woken: set[tuple[int, bool]] = set()
+    for each in written:
+        fresh = [roster for roster in sorted(each.heard) if (roster, each.item.urgent) not in woken]
+        woken.update((roster, each.item.urgent) for roster in fresh)
+        wake(connection, each.seq, fresh, urgent=each.item.urgent, extra=bool(each.extra))
 
 
-def _reached(connection: Connection, item: Item, subject: str, heard: set[int]) -> tuple[set[int], set[int]]:
-    """Rosters and destinations that got an item of this object before: those who left since are named one by one.
+def _widen(connection: Connection, each: _Written) -> None:
+    """Adds the rosters and destinations that got an item of this object before; those who left since are named one by one.
 
     Without `reached` a retraction goes only to its own roster, but to those who left it too.
     """
-    named = {"subject": subject, "place": str(item.place)}
-    rosters: set[int] = set()
-    destinations: set[int] = set()
+    named = {"subject": each.subject, "place": str(each.item.place)}
     for roster, first in connection.execute(_REACHED, named).all():
-        if item.reached:
-            rosters.add(roster)
-        elif roster not in heard:
+        if each.item.reached:
+            each.heard.add(roster)
+        elif roster not in each.heard:
             continue
-        destinations.update(connection.execute(_LEFT_SINCE, {"roster": roster, "first": first}).scalars())
-    if item.reached:
-        destinations.update(connection.execute(_REACHED_TO, named).scalars())
-    return rosters, destinations
+        each.extra.update(connection.execute(_LEFT_SINCE, {"roster": roster, "first": first}).scalars())
+    if each.item.reached:
+        each.extra.update(connection.execute(_REACHED_TO, named).scalars())
 
 
-def _insert(connection: Connection, item: Item, *, seq: int, again: int, at: int, subject: str, stays_dead: bool) -> None:
-    row = {
-        "seq": seq,
+def _row(each: _Written, *, again: int, stays_dead: bool) -> dict[str, object]:
+    item = each.item
+    return {
+        "seq": each.seq,
         "item": item.id,
         "again": again,
         "event": item.event_id,
         "object": item.object,
-        "subject": subject,
+        "subject": each.subject,
         "community": item.community,
         "place": str(item.place),
         "form": item.form,
-        "kind": tag_of(item.event.content),
+        "kind": each.kind,
         "urgent": item.urgent,
-        "at": at,
+        "at": each.at,
         "taken_back": stays_dead,
         "body": None if stays_dead else _encoder.encode(item),
     }
-    connection.execute(insert(out), row)
 
 
 def erase_passed(connection: Connection, object_id: str | None = None) -> int:
@@ -195,7 +231,7 @@ def requeue(connection: Connection, change: Requeue) -> None:
     item = decode_item(letter.body)
     at = micros(change.at)
     seq = take(connection, "out")
-    _insert(connection, item, seq=seq, again=seq, at=at, subject=letter.subject, stays_dead=False)
+    connection.execute(insert(out), _row(_Written(seq, item, at), again=seq, stays_dead=False))
     _OUT_TO(connection, {"destination": letter.destination, "urgent": item.urgent, "seq": seq})
     wake(connection, seq, (), urgent=item.urgent, extra=True)
     connection.execute(_REQUEUED, {"number": letter.id, "moment": at})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, exists, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, or_, select, union_all, update
 
 from bridge.changes import AppendEvent, EndEvent, EraseEvent, EraseIntake, Park, Unpark
 from bridge.model.content import tag_of
@@ -43,11 +43,14 @@ _RAISE_HEAD = Either(
 )
 _KNOWN_INTAKE = select(intake.c.key, intake.c.seq).where(intake.c.key.in_(bindparam("keys", expanding=True)))
 _SEEN = select(seen.c.key, seen.c.seq).where(seen.c.stream == bindparam("which"), seen.c.key.in_(bindparam("keys", expanding=True)))
-_EVENT_SEQ = select(events.c.seq).where(events.c.id == bindparam("event"))
+_EVENT_KNOWN = union_all(
+    select(events.c.seq).where(events.c.id == bindparam("event")),
+    select(seen.c.seq).where(seen.c.stream == "events", seen.c.key == bindparam("event")),
+)
 _EVENT = select(events.c.seq, events.c.intake, events.c.body).where(events.c.id == bindparam("event"))
 _BLANK_INTAKE = update(intake).where(intake.c.seq == bindparam("entry")).values(body=None, signer=None)
 _BLANK_EVENT = update(events).where(events.c.seq == bindparam("entry")).values(body=None, ended=bindparam("how"))
-_END_EVENT = update(events).where(events.c.seq == bindparam("entry")).values(ended=bindparam("how"))
+_END_EVENT = update(events).where(events.c.id == bindparam("which")).values(ended=bindparam("how")).returning(events.c.intake)
 _REFUSE = (
     update(intake)
     .where(intake.c.seq == bindparam("entry"))
@@ -129,9 +132,7 @@ def _intake_row(seq: int, entry: Intake) -> dict[str, object]:
 
 def append_event(connection: Connection, change: AppendEvent) -> None:
     event = change.event
-    if connection.execute(_EVENT_SEQ, {"event": event.id}).first() is not None:
-        return
-    if connection.execute(_SEEN, {"which": "events", "keys": [event.id]}).first() is not None:
+    if connection.execute(_EVENT_KNOWN, {"event": event.id}).first() is not None:
         return
     seq = take(connection, "events")
     _PUT_EVENT(
@@ -188,12 +189,9 @@ def hush_decision(connection: Connection, event: str) -> None:
 
 
 def end_event(connection: Connection, change: EndEvent) -> None:
-    row = connection.execute(_EVENT, {"event": change.event_id}).first()
-    if row is None:
-        return
-    connection.execute(_END_EVENT, {"entry": row[0], "how": change.ended})
-    if row[1] is not None:
-        connection.execute(_BLANK_INTAKE, {"entry": row[1]})
+    entry = connection.execute(_END_EVENT, {"which": change.event_id, "how": change.ended}).scalar()
+    if entry is not None:
+        connection.execute(_BLANK_INTAKE, {"entry": entry})
 
 
 def erase_intake(connection: Connection, change: EraseIntake) -> None:

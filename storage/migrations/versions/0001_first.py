@@ -342,7 +342,7 @@ def upgrade() -> None:
         sa.Column('roster', NUMBER, autoincrement=False, nullable=False, comment='which roster'),
         sa.Column('destination', NUMBER, autoincrement=False, nullable=False, comment='who hears'),
         sa.Column('from_seq', NUMBER, autoincrement=False, nullable=False, comment='hears what is later than this'),
-        sa.Column('until_seq', sa.BigInteger(), server_default='4611686018427387904', nullable=False, comment='and not later than this; 2^62 if open'),
+        sa.Column('until_seq', sa.BigInteger(), server_default='4611686018427387904', nullable=False, comment='and not later; 2^62 if open'),
         sa.ForeignKeyConstraint(['destination'], ['destinations.id'], ),
         sa.ForeignKeyConstraint(['roster'], ['rosters.id'], ),
         sa.PrimaryKeyConstraint('roster', 'destination', 'from_seq', name='pk_hearing'),
