@@ -78,7 +78,12 @@ class Appservice:
 
     def application(self) -> web.Application:
         """Everything under `/_matrix/app/v1`; the paths without that prefix, gone from the specification, answer 404 like any other."""
-        application = web.Application(client_max_size=self._most_body, middlewares=[web.middleware(self._guard)])
+
+        @web.middleware
+        async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+            return await self._guard(request, handler)
+
+        application = web.Application(client_max_size=self._most_body, middlewares=[guard])
         application.router.add_put("/_matrix/app/v1/transactions/{transaction}", self._take)
         application.router.add_post("/_matrix/app/v1/ping", self._ping)
         application.router.add_get("/_matrix/app/v1/users/{user}", self._user)
