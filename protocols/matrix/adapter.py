@@ -243,8 +243,7 @@ class MatrixAdapter:
         except Rejected as refusal:
             if refusal.errcode != "M_FORBIDDEN" or content.answer_in is not None:
                 raise
-            await self._conversations.forget(content.to)
-            room = await self._conversations.open(content.to)
+            room = await self._conversations.reopen(content.to, room)
             await self.client.send(room, "m.room.message", wire.body, transaction, by=bot)
         return Delivered()
 

@@ -60,9 +60,12 @@ class Conversations:
         _log.info("room.created", kind="conversation")
         return room
 
-    async def forget(self, person: Native) -> None:
-        """The room is gone or they left it."""
-        await self._store.journal.commit([PutConversation(person, None)])
+    async def reopen(self, person: Native, lost: str) -> str:
+        """Another room, since `lost` is gone or they left it; whoever came first has opened one already."""
+        known = await self._store.directory.conversation(person)
+        if known is not None and known.id == lost:
+            await self._store.journal.commit([PutConversation(person, None)])
+        return await self.open(person)
 
     async def accept(self) -> int:
         """Join the private rooms people have invited the bot to; how many."""

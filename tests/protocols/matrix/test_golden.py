@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from bridge.model.content import CONTENT_TYPES, Content
-from bridge.ports import Omission, Wire
+from bridge.model.item import Omission
+from bridge.ports import Wire
 from tests.protocols.matrix.world import World, item, only
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"

@@ -17,9 +17,10 @@ from bridge.model.audience import Audience
 from bridge.model.content import Command, Edit, Membership, Message, Profile, Reaction, Retraction, Setting, Sighting
 from bridge.model.content.message import Mention
 from bridge.model.ids import MATRIX, Native, event_id
+from bridge.model.item import Omission
 from bridge.model.place import History, Join, Openness, Place, PlaceKind
 from bridge.model.richtext import RichText
-from bridge.ports import Awaits, Ignored, Needs, Omission, Read, Refs, Wire
+from bridge.ports import Awaits, Ignored, Needs, Read, Refs, Wire
 from protocols.matrix.translate import READERS, read
 from protocols.matrix.translate.command import first_line
 from protocols.matrix.translate.outgoing import parted, spot
