@@ -139,13 +139,13 @@ def to_html(text: RichText, mentions: Sequence[Mention], *, mention: Callable[[M
     writer = _Writer(mentions, mention, dialect)
     blocks = _tree(text, len(mentions))
     if dialect is Dialect.MATRIX and len(blocks) == 1 and blocks[0].tag == "p":
-        return clean(_serialise(writer.nodes(blocks[0].children)), dialect)
-    return clean(_serialise(writer.nodes(blocks)), dialect)
+        return _CLEANERS[dialect].clean(_serialise(writer.nodes(blocks[0].children)))
+    return _CLEANERS[dialect].clean(_serialise(writer.nodes(blocks)))
 
 
 def plain_of(html: str) -> str:
     """What a person reads without formatting: lists with marks, quotes behind `> `, links with their address, spoilers hidden."""
-    return _plain(parse(html, _nobody, ours=10_000))
+    return _plain(parse(html, _nobody) if oversized(html) else parse(html, _nobody, ours=10_000))
 
 
 def _nobody(_href: str, _shown: str, _classes: str) -> int | None:

@@ -198,6 +198,21 @@ def test_no_bomb_takes_fifty_milliseconds(bomb: str) -> None:
     assert min(once() for _ in range(3)) < 0.05
 
 
+def test_many_small_paragraphs_survive_both_ways() -> None:
+    text, _ = read("<p>x" * 1_900)
+    assert text.html.count("<p>") == 1_900
+    assert there_and_back_whole(text) == text
+
+
+def there_and_back_whole(text: RichText) -> RichText:
+    html = to_html(text, (), mention=page, dialect=Dialect.FEDIVERSE)
+    return RichText(html=html.replace(' rel="nofollow noopener noreferrer"', ""), plain=plain_of(html) if html.count("<") < 2_000 else text.plain)
+
+
+def test_flattened_text_keeps_its_lines() -> None:
+    assert read("<p>one</p><p>two<br>three</p>" + "<b>" * 2_000)[0].plain == "one\ntwo\nthree"
+
+
 def test_text_under_a_bomb_is_kept() -> None:
     assert read("<b>" * 3_000 + "words")[0].plain == "words"
 

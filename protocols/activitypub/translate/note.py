@@ -20,7 +20,7 @@ from bridge.model.ids import ACTIVITYPUB, OURS, Native, ObjectId
 from bridge.model.record import KnownObject
 from bridge.model.richtext import RichText
 from bridge.ports import Node, Refs
-from protocols.activitypub.ids import is_ours, native, object_url, page_url, thread_url
+from protocols.activitypub.ids import host_of, is_ours, native, object_url, page_url, thread_url
 from protocols.activitypub.translate.actor import page_of
 from protocols.activitypub.translate.addressing import address
 from protocols.activitypub.translate.attachment import read_attachments, write_attachment
@@ -182,9 +182,11 @@ class _People:
         if href in self.who:
             return self.who[href]
         marked = "mention" in classes.split() and "hashtag" not in classes.split()
-        if (marked or shown.startswith("@")) and (known := self.by_name.get(shown.lower().removeprefix("@"))):
-            return self.who[known]
-        return None
+        if not self.who or not (marked or shown.startswith("@")):
+            return None
+        page = f"{href.rstrip('/').rpartition('/')[2].removeprefix('@').lower()}@{host_of(href)}"
+        known = self.by_name.get(shown.lower().removeprefix("@")) or self.by_name.get(page)
+        return self.who[known] if known else None
 
     def unnamed(self, named: tuple[Mention, ...], parent: Native | None) -> Iterator[Mention]:
         seen = {mention.actor for mention in named}

@@ -24,12 +24,12 @@ from bridge.model.content import (
     Sighting,
 )
 from bridge.model.content.membership import Change
-from bridge.model.event import Event
+from bridge.model.event import Event, object_of
 from bridge.model.ids import Native
 from bridge.model.item import Item, Omission
 from bridge.model.richtext import from_plain
 from bridge.ports import Needs, Node, Refs, Wire, Writing
-from protocols.activitypub.ids import activity_url, native
+from protocols.activitypub.ids import activity_url, native, object_url
 from protocols.activitypub.translate.announce import boost, wrap
 from protocols.activitypub.translate.membership import write_answer, write_follow
 from protocols.activitypub.translate.message import write_create, write_update
@@ -80,8 +80,7 @@ def _shortened(out: Outgoing, keep: int) -> Event:
     message = content.message if isinstance(content, Edit) else content
     if not isinstance(message, Message):
         return event
-    where = event.provenance.url
-    tail = f"\n\n… this is the beginning; the rest is at {where}" if where else "\n\n… this is the beginning; the rest stays where it was written."
+    tail = f"\n\n… this is the beginning; the rest is at {object_url(out.me, object_of(event))}"
     short = msgspec.structs.replace(
         message,
         text=from_plain(message.text.plain[:keep].rstrip() + tail),
