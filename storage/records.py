@@ -66,7 +66,7 @@ def standings_of(connection: Connection, event: str) -> tuple[Standing, ...]:
     letters = {(row.item, row.destination): row for row in connection.execute(_DEAD_OF, {"event": event})}
     found: dict[tuple[str, int], Standing] = {}
     for item in connection.execute(_ITEMS, {"event": event}).all():
-        given_up = dict(connection.execute(_GAPS_OVER, {"fast": item.urgent, "seq": item.seq}).tuples().all())
+        given_up = {row.destination: row.why for row in connection.execute(_GAPS_OVER, {"fast": item.urgent, "seq": item.seq})}
         for lane in connection.execute(_LANES_OF, {"fast": item.urgent, "seq": item.seq}):
             letter = letters.get((item.item, lane.id))
             found[item.item, lane.id] = _standing(item, lane, letter, given_up.get(lane.id))
