@@ -109,6 +109,8 @@ UNTOLD = frozenset(code for code, words in WORDS.items() if not words.told)
 """Codes that explain themselves: the author's own choice, the transport, a target that is not there, and what a person's act tells."""
 
 _MOST = 120
+_MOST_FILLED = 400
+_CODE = re.compile(r"`([^`<>]+)`")
 _HOLE = re.compile(r"\{(\w+)\}")
 
 
@@ -128,7 +130,13 @@ def explain(explanation: Explanation) -> RichText:
     words = WORDS.get(explanation.code)
     if words is None:
         return from_plain(explanation.code)
-    return from_plain(fill(words.told or words.sentence, explanation.args))
+    return say(words.told or words.sentence, explanation.args)
+
+
+def say(template: str, args: Iterable[tuple[str, str]] = ()) -> RichText:
+    """A template as people read it: filled in, and what stands between backticks set as code."""
+    text = from_plain(fill(template, args))
+    return RichText(html=_CODE.sub(r"<code>\1</code>", text.html), plain=text.plain)
 
 
 def fill(template: str, args: Iterable[tuple[str, str]]) -> str:
@@ -145,14 +153,19 @@ def _value(name: str, value: str | None) -> str:
             return moment(datetime.fromisoformat(value))
         except ValueError:
             return line(value)
-    return line(value)
+    return bounded(value, _MOST_FILLED)
 
 
 def line(text: str) -> str:
-    """Words of a stranger inside our own: one line, at most 120 characters, without what hides, turns or breaks text."""
+    """Words of a stranger inside our own, at most 120 characters."""
+    return bounded(text, _MOST)
+
+
+def bounded(text: str, most: int) -> str:
+    """One line of at most `most` characters, without what hides, turns or breaks text."""
     kept = "".join(" " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char)[0] != "C")
     short = " ".join(kept.split())
-    return short if len(short) <= _MOST else short[: _MOST - 1].rstrip() + "…"
+    return short if len(short) <= most else short[: most - 1].rstrip() + "…"
 
 
 def moment(at: datetime) -> str:

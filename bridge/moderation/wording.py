@@ -1,0 +1,145 @@
+"""Every sentence the bridge answers to an order or a hold with, in one table; the tone is that of `bridge/norms/wording.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from bridge.model.audience import Audience
+from bridge.model.place import History, Join, Place
+from bridge.model.richtext import RichText
+from bridge.norms.wording import line, say
+
+NOTICES: Mapping[str, str] = {
+    # Crossing.
+    "cross.on": (
+        "📣 Your words now cross.\n\nWhat you write in {where} from now on is {level}, under the name @{name}. Your earlier words stay where "
+        "they are. `!cross off` stops it at once; `!forget this`, in answer to a message of yours, takes its copies back."
+    ),
+    "cross.ask": (
+        "⏳ You are asked each time.\n\nWhat you write in {where} waits for your `!cross this`, or the megaphone on it. With your yes it is {level}, "
+        "under the name @{name}. Without one it stays. `!cross off` stops the questions."
+    ),
+    "cross.off": (
+        "🏠 From now on your words stay in {where}.\n\nWhat was waiting stays too. What crossed before is still there ({crossed}): "
+        "answer such a message with `!forget this` to take its copies back. `!cross on` lets new words cross again."
+    ),
+    "cross.nowhere": (
+        "🏠 Nothing said in {where} can cross: it is encrypted.\n\nYour choice is kept, under the name @{name}, and holds in open rooms. "
+        "`!cross off` takes it back."
+    ),
+    "cross.here_nowhere": "`here` means the room it is said in. Say it there, or leave `here` out and it holds for all of {community}.",
+    "cross.fediverse_on": (
+        "📣 What you post to {group} also appears in its rooms, as far as each post is public.\n\n"
+        "`!cross off` keeps it on the fediverse. Deleting a post deletes its copies."
+    ),
+    "cross.fediverse_off": (
+        "🏠 From now on your posts stay on the fediverse.\n\nWhat you post to {group} no longer appears in its rooms. What is there already stays "
+        "({crossed}) until you delete it or answer it with `!forget this`. `!cross on` changes it back."
+    ),
+    "cross.fediverse_choice": (
+        "For you there is `!cross on` and `!cross off`: addressing {group} is your yes to its rooms, post by post. "
+        "How public a post is you choose where you write it."
+    ),
+    # One message.
+    "this.crossing": (
+        "📣 This one message crosses.\n\nIt is {level}, under the name @{name}, and leaves in {grace} seconds. The house sign on it before then "
+        "keeps it here; later, `!forget this` takes its copies back. Your other words go as before: {state}."
+    ),
+    "this.which": "Which message? Answer it with the same words, and it is that one.",
+    "this.nowhere": "This message was written in an encrypted room, and nothing said there crosses. Written in an open room, it can.",
+    "this.unknown": "I cannot see who wrote that message, so it stays where it is. Written anew and answered with `!cross this`, it crosses.",
+    "this.not_yours": "Only the person who wrote a message can let it cross or take it back. You can ask them; they can say it in one word.",
+    "this.out": "This message has crossed already. `!forget this`, in answer to it, takes its copies back.",
+    "this.waits": "This message is on its way and crosses by itself.",
+    "this.taken_back": "This message was taken back. Written anew, it can cross.",
+    "this.review": "A person looks at this message first; then it crosses by itself. Deleting it withdraws it.",
+    "this.at_home": "On the fediverse a post crosses when it is addressed to {group}. Addressed to it, this one does too.",
+    # Taking back.
+    "forget.going": (
+        "Its copies are being taken back now, wherever we sent them, and we ask again for 30 days where nobody answers.\n\n"
+        "Servers are asked to delete; that they do, and that nobody kept a picture, we cannot promise. "
+        "What you wrote here stays, until you delete it."
+    ),
+    "forget.waiting": "It had not left yet. Now it stays where you wrote it.",
+    "forget.nothing": "This message has no copies elsewhere: it never left, or was taken back already.",
+    # Names.
+    "handle.shape": (
+        "`{handle}` does not work as a name on the fediverse. Small letters, digits and _ do, with dots or dashes between them, "
+        "as in `!cross on bo.smith`."
+    ),
+    "handle.long": "`{handle}` is too long for a name on the fediverse; 64 characters fit.",
+    "handle.reserved": "`{handle}` is kept for the place itself. Another name works, as in `!cross on bo.smith`.",
+    "handle.taken": "`{handle}` belongs to somebody else here, or did once. Choose another, as in `!cross on bo.smith`; until then nothing crosses.",
+    "handle.stays": "Your name there is @{name} already, and it stays: people follow it. Say it again without a name.",
+    # The rest.
+    "grace.set": "Your words now wait {grace} seconds before they leave, so that a change of mind is free. The shortest wait is 0.",
+    "who": "{rooms}\n\nWhat crosses also reaches {group}: {followers} on {servers}. {members} here let their words cross.",
+    "status": (
+        "Your words: {state}. Your name on the fediverse: {name}. They wait {grace} seconds before they leave. "
+        "Out there: {crossed}. Waiting: {waiting}. `!moot help` lists what you can change."
+    ),
+    "help": (
+        "What you can say:\n`!cross on`, `quiet`, `ask` or `off`: where your words go\n`!cross this`: only the message you answer\n"
+        "`!forget this`: take its copies back\n`!who`: who can read this place\n`!grace` and {choices}: seconds to change your mind\n"
+        "`!moot status`: how it stands with you"
+    ),
+    "unknown.order": "I did not understand that. `!moot help` lists what I know.",
+    "unknown.nothing": "I am the bridge of this community. `!moot help` lists what you can say to me.",
+    "unknown.long": "That is longer than anything I understand. `!moot help` lists what I know.",
+    "unknown.one_line": "I read one plain line at a time, without hidden characters. Typed again by hand, it works.",
+    "unknown.plain_letters": "I read plain letters only: a to z, digits and !. One of yours only looks like one. Typed again by hand, it works.",
+    "unknown.cross": "After `!cross` comes one of `on`, `quiet`, `ask`, `off` or `this`; then, if you like, a name for the fediverse, and `here`.",
+    "unknown.grace": "After `!grace` comes one of {choices}: the seconds your words wait before they leave.",
+    "unknown.forget": "`!forget this`, in answer to a message of yours, takes its copies back.",
+    # Holds.
+    "hold.released": "👋 Your post is now in the conversation. Welcome! From here on, what you write appears at once.",
+    "hold.returned": (
+        "Your post is not shown in the community; on your own server it stays as it is.\n\nWhat the person who looked says: {reason}\n\n"
+        "You are welcome to write again. Questions: answer `help`."
+    ),
+    "hold.returned_unseen": (
+        "Nobody had time to look at your post, so it is not shown in the community; on your own server it stays as it is.\n\n"
+        "That says nothing about your words. You are welcome to write again. Questions: answer `help`."
+    ),
+    # To whoever decides about holds.
+    "decide.authors": "This waits for its author: whether words cross is never decided by anybody else.",
+    "decide.time": "This only waits its turn: nobody has to look at it, and it goes on by itself.",
+}
+
+LEVELS: Mapping[Audience, str] = {
+    Audience.PUBLIC: "public: anyone on the web can read it",
+    Audience.UNLISTED: "unlisted: anyone who finds it can read it, but it is not put on display",
+    Audience.COMMUNITY: "for the community: those who follow it can read it",
+    Audience.DIRECT: "for nobody outside",
+    Audience.LOCAL: "for nobody outside",
+}
+
+STATES: Mapping[str, str] = {
+    "off": "they stay where you write them",
+    "ask": "you are asked each time",
+    "quiet": "they cross, unlisted",
+    "on": "they cross",
+    "addressed": "they cross when addressed to the community",
+}
+
+
+def notice(code: str, args: Iterable[tuple[str, str]] = ()) -> RichText:
+    """The text for a code. Raises KeyError for a code that is not in the table, which is our bug."""
+    return say(NOTICES[code], args)
+
+
+def room_words(place: Place) -> str:
+    """Who can read a room, in a sentence."""
+    name = f"“{line(place.name)}”" if place.name else "This room"
+    if place.openness.encrypted:
+        return f"{name} is encrypted: those in it read it, and nothing crosses."
+    if place.openness.join is Join.PUBLIC:
+        if place.openness.history is History.WORLD:
+            return f"Anyone on the web can read {name.replace('This', 'this')}, also what was said before."
+        return f"Anyone can join {name.replace('This', 'this')} and read from then on."
+    return f"Only people who were let in read {name.replace('This', 'this')}."
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """`1 server`, `3 servers`."""
+    return f"{number} {one if number == 1 else many}"
