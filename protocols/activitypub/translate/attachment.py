@@ -6,7 +6,6 @@ as `summary`, since Mastodon is moving from the one to the other.
 
 from __future__ import annotations
 
-import mimetypes
 import re
 
 from bridge.model.content.message import Attachment
@@ -18,6 +17,11 @@ _FILES = frozenset({"Document", "Image", "Video", "Audio"})
 _DURATION = re.compile(r"P(?:(\d{1,3})D)?T?(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,7}(?:\.\d{1,3})?)S)?")
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,80}")
 _GUESS = {"Image": "image/jpeg", "Video": "video/mp4", "Audio": "audio/mpeg"}
+_ENDINGS = {
+    "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp", "avif": "image/avif",
+    "mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime", "mp3": "audio/mpeg", "ogg": "audio/ogg", "oga": "audio/ogg",
+    "opus": "audio/ogg", "flac": "audio/flac", "wav": "audio/wav", "pdf": "application/pdf",
+}  # fmt: skip
 
 
 def read_attachments(said: Thing, *, sensitive: bool) -> tuple[Attachment, ...]:
@@ -33,7 +37,8 @@ def _read(thing: Thing, *, sensitive: bool) -> Attachment | None:
     link = thing.thing("url")
     media_type = thing.text("mediaType").lower() or (link.text("mediaType").lower() if link else "")
     if not _MEDIA_TYPE.fullmatch(media_type):
-        media_type = mimetypes.guess_type(url)[0] or _GUESS.get(thing.type, "application/octet-stream")
+        ending = url.partition("?")[0].rpartition(".")[2].lower()
+        media_type = _ENDINGS.get(ending) or _GUESS.get(thing.type, "application/octet-stream")
     return Attachment(
         url=url,
         media_type=media_type,

@@ -142,8 +142,6 @@ def _known_parent(arrival: Arrival, known: KnownObject) -> _Parent:
 
 def _fetched_parent(arrival: Arrival, url: str, spot: Spot) -> _Parent | None:
     """A parent we never heard of is asked for once, and believed when it is of the same community; else this starts a thread."""
-    if is_ours(arrival.me, url) or arrival.alone:
-        return None
     said = arrival.fetched(url)
     if said is None or said.type not in SAID:
         return None

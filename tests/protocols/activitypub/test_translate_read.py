@@ -235,6 +235,14 @@ def test_words_for_the_group_alone_are_for_the_bridge() -> None:
     assert about.content == Command("!cross off", private=True, about=MINE.id)
 
 
+def test_a_server_whose_name_begins_like_ours_is_not_ours() -> None:
+    """Rule O1: compared by parts, never by prefix."""
+    lookalike = "https://moot.example.evil.test/c/commons"
+    world = World()
+    world.channels[native(lookalike)] = CHANNEL
+    assert world.read(create(note(cc=[lookalike]))) == Ignored("addresses no community here")
+
+
 def test_a_private_message_to_a_person_does_not_cross() -> None:
     reading = World().read(create(note(to=[ANA_GHOST.native.id], cc=[], inReplyTo=url_of(MINE))))
     assert reading == Ignored("a private message to a person; private messages do not cross yet")
