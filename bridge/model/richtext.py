@@ -3,7 +3,8 @@
 `html` holds only: p br a(href) strong em u del code pre(code class=language-*) blockquote ul ol(start) li
 span(data-spoiler) h1–h6 hr sup sub table thead tbody tr th td, nesting at most 30 deep, at most 64 KiB. Links are absolute http,
 https or mailto. A mention is `<a data-mention="N">shown name</a>`: N is an index into the message's `mentions`; adapters turn it into
-a pill or an h-card and back. `protocols/richtext.py` is the only place that makes such values from foreign HTML.
+a pill or an h-card and back. In canonical form the top level is blocks only, bare addresses are links, and white space is as a browser
+shows it. `protocols/richtext.py` is the only place that makes such values from foreign HTML.
 """
 
 from __future__ import annotations
