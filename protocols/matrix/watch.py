@@ -55,6 +55,7 @@ class Watch:
         self._every = timedelta(seconds=every)
         self._wake = asyncio.Event()
         self._suspected = True
+        self._invited = False
         self._away = False
         self._reached = False
         self._last: datetime | None = None
@@ -69,7 +70,8 @@ class Watch:
         self._wake.set()
 
     def look(self) -> None:
-        """Go round now: somebody may have invited the bot."""
+        """Somebody may have invited the bot; returns at once."""
+        self._invited = True
         self._wake.set()
 
     async def run(self) -> None:
@@ -100,6 +102,8 @@ class Watch:
             await self.recover()
         elif self._last is None or now - self._last >= self._every:
             await self._go_round()
+        elif self._invited:
+            await self._welcome()
         elif not self._reached:
             self._reached = await self._ping()
 
@@ -109,20 +113,24 @@ class Watch:
         await self._introduce()
         await self._reconciler.flush()
         self._reached = await self._ping()
-        await self._conversations.accept()
+        await self._welcome()
         await self._reconciler.rooms(await self._client.rooms(self._me.bot))
         self._last = self._clock.now()
         self.recoveries += 1
 
     async def _go_round(self) -> None:
         """The rooms of our communities; private rooms are compared after a restart only, since there may be one for every member."""
-        await self._conversations.accept()
+        await self._welcome()
         rooms = []
         for community in await self._directory.communities():
             for channel in await self._directory.channels(community.id):
                 rooms += [place.native.id for place in channel.places if place.kind is PlaceKind.ROOM and place.native.protocol == MATRIX]
         await self._reconciler.rooms(rooms)
         self._last = self._clock.now()
+
+    async def _welcome(self) -> None:
+        self._invited = False
+        await self._conversations.accept()
 
     async def _ping(self) -> bool:
         """F6: it then tries again at once what it could not deliver. Its failure means that the homeserver cannot reach us."""

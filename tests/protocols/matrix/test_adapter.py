@@ -323,6 +323,17 @@ async def test_whoever_invites_the_bot_to_talk_is_heard(house: House) -> None:
     assert ("!room", ME.bot) not in house.homeserver.members
 
 
+async def test_an_invitation_is_answered_at_the_next_beat(house: House) -> None:
+    await house.adapter.watch.once()
+    house.homeserver.open_rooms.add("!dm")
+    house.homeserver.invited = invitation("!dm")
+    await house.adapter.watch.once()
+    assert await house.store.directory.conversation(ANA.native) is None
+    house.adapter.watch.look()
+    await house.adapter.watch.once()
+    assert await house.store.directory.conversation(ANA.native) == Native(MATRIX, "!dm")
+
+
 async def test_an_encrypted_conversation_is_answered_with_an_open_one(house: House) -> None:
     house.homeserver.open_rooms.add("!secret")
     house.homeserver.state[("!secret", "m.room.encryption")] = {"algorithm": "m.megolm.v1.aes-sha2"}
