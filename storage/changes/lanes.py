@@ -63,10 +63,10 @@ _PENDING = or_(
 _LANE = and_(lanes.c.destination == bindparam("where"), lanes.c.urgent == bindparam("fast"))
 _ADVANCE = (
     update(lanes)
-    .where(_LANE, or_(lanes.c.cursor < _UPTO, lanes.c.fails > 0))
+    .where(_LANE, lanes.c.cursor < _UPTO)
     .values(
-        cursor=case((lanes.c.cursor < _UPTO, _UPTO), else_=lanes.c.cursor),
-        awake=case((lanes.c.cursor > _UPTO, lanes.c.awake), (_PENDING, _UPTO), else_=None),
+        cursor=_UPTO,
+        awake=case((_PENDING, _UPTO), else_=None),
         fails=0,
         next_at=0,
         first_failure_at=None,

@@ -114,11 +114,13 @@ async def test_a_follower_whose_inbox_moved_hears_at_the_new_one(store: SqlStore
 
 
 async def test_an_item_for_the_roster_and_for_the_same_destination_by_name_is_heard_once(store: SqlStore) -> None:
-    said = event("said")
+    said, more = event("said"), event("more")
     await store.journal.commit([join(), *append(item(said, to=(NEAR, FAR)))])
     assert await heard(store, NEAR) == [said.id]
     assert await heard(store, FAR) == [said.id]
     assert await heard(store, ALSO) == []
+    await store.journal.commit(append(item(more, to=(NEAR,))))
+    assert len(await store.deliveries.read(lane(NEAR), 2)) == 2, "and counts once towards a limit"
 
 
 async def test_items_from_several_rosters_are_merged_in_the_order_they_were_written(store: SqlStore) -> None:
@@ -203,6 +205,16 @@ async def test_a_signed_request_from_a_server_wakes_it_at_once(store: SqlStore) 
     await store.journal.commit([WakeHost(NEAR.host)])
     assert await awake(store) == [(NEAR, False)]
     assert (await store.deliveries.host(NEAR.host)).next_at is None
+
+
+async def test_an_old_success_told_again_does_not_hide_a_later_failure(store: SqlStore) -> None:
+    await store.journal.commit([join(), *append(item(event("said")), item(event("more")))])
+    first = (await store.deliveries.read(lane(NEAR), 1))[0].seq
+    success = AdvanceLane(NEAR, urgent=False, upto=first)
+    await store.journal.commit([success])
+    await store.journal.commit([FailLane(NEAR, False, "500", later(60), NOW)])
+    await store.journal.commit([success])
+    assert await awake(store) == []
 
 
 async def test_success_clears_the_failures_of_the_lane(store: SqlStore) -> None:
