@@ -118,14 +118,18 @@ class SqlJournal:
     async def accept(self, entries: Sequence[Intake]) -> tuple[Receipt, ...]:
         if not entries:
             return ()
-        require_room(self._free, self._min_free_percent)
-        receipts = await self._database.gather(append_intake, tuple(entries))
+        receipts = await self._database.gather(self._append, tuple(entries))
         if any(receipt.fresh for receipt in receipts):
             self._hints.ring((Stream.INTAKE,))
         return receipts
 
     async def known(self, keys: Sequence[str]) -> frozenset[str]:
         return await self._database.read(lambda connection: frozenset(known_intake(connection, list(keys))))
+
+    def _append(self, connection: Connection, batches: list[tuple[Intake, ...]]) -> list[tuple[Receipt, ...]]:
+        """Asks for room in the writer's thread: asking the disk can block."""
+        require_room(self._free, self._min_free_percent)
+        return append_intake(connection, batches)
 
     async def pending(self, stream: Stream) -> tuple[str, ...]:
         statement = _PENDING.get(stream)
@@ -187,8 +191,7 @@ class SqlJournal:
         return await self._database.read(lambda connection: record_of(connection, event_id))
 
     async def backlog(self, now: datetime) -> Backlog:
-        free, _ = self._free()
-        return await self._database.read(lambda connection: _backlog(connection, micros(now), free))
+        return await self._database.read(lambda connection: _backlog(connection, micros(now), self._free()[0]))
 
 
 def _move(connection: Connection, stream: Stream, lane: str, upto: int) -> None:

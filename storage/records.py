@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from bridge.model.ids import CommunityId, EventId, ItemId, Protocol
 from bridge.model.item import Destination, Omission, Stage, Standing
 from bridge.model.record import Record
 from bridge.norms.decision import Decision
+from bridge.norms.wording import sentence
 from storage.columns import moment, parse_native
 from storage.schema import dead, decisions, destinations, events, gaps, hearing, holds, hosts, lanes, omissions, out, out_roster, out_to
 
@@ -121,5 +122,4 @@ def _record(connection: Connection, row: Row[*tuple[Any, ...]], standings: tuple
 
 
 def _reasons(decision: Decision) -> tuple[str, ...]:
-    codes: Iterable[str] = (reason.code for reason in decision.reasons)
-    return tuple(dict.fromkeys(codes))
+    return tuple(dict.fromkeys(sentence(reason.code) for reason in decision.reasons))

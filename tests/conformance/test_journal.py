@@ -31,6 +31,7 @@ from bridge.model.item import Omission
 from bridge.model.place import Channel, Place, PlaceKind
 from bridge.model.record import Wait
 from bridge.norms.decision import Verdict
+from bridge.norms.wording import sentence
 from bridge.ports import Stream
 from storage import SqlStore
 from tests.conformance.homes import Hand, Home
@@ -260,7 +261,8 @@ async def test_the_record_tells_the_life_of_an_event(store: SqlStore) -> None:
     assert held is not None
     assert (waiting.ended, waiting.kind, waiting.place, waiting.received_at) == ("waiting", "message", ROOM, NOW)
     assert (held.ended, held.held_until) == ("held", later(3600))
-    assert held.reasons
+    assert held.reasons == (sentence("N01.off"),)
+    assert held.reasons != ("N01.off",), "people read sentences, not codes"
     assert await store.journal.record(event("never").id) is None
     assert [record.event_id for record in await store.journal.recent_events(None, 5)] == [said.id]
     assert await store.journal.recent_events(MAKERS, 5) != ()
