@@ -49,13 +49,13 @@ def judge(event: Event, context: Context, norms: tuple[Norm, ...] = NORMS) -> De
     found = [one for one in found if any(one.concerns(place) for place in context.destinations)]
     found.sort(key=_first_named)
     rulings = tuple((place.native, _rule([one for one in found if one.concerns(place)], event, context)) for place in context.destinations)
-    reasons = tuple(dict.fromkeys(one.finding.reason for one in found))
+    reasons = tuple(dict.fromkeys(one.finding.reason for one in found if _matters(one, rulings)))
     explanation = _explain(found, rulings, context)
     return Decision(
         event_id=event.id,
         norms=VERSION,
         rulings=rulings,
-        rung=max((reason.rung for reason in reasons), default=Rung.ALLOW),
+        rung=max((one.finding.reason.rung for one in found), default=Rung.ALLOW),
         reasons=reasons,
         explanation=explanation,
         tells=_tells(found, explanation, rulings, event),
@@ -76,10 +76,17 @@ def _not_carried(found: list[Found], event: Event, context: Context) -> list[Fou
         return []
     places = set()
     for place in context.destinations:
-        here = [one.finding for one in found if one.concerns(place)]
-        if all(finding.verdict < Verdict.STAY for finding in here) and closed(place, meet(finding.audience for finding in here)):
+        if closed(place, meet((event.audience, *(one.finding.audience for one in found if one.concerns(place))))):
             places.add(place.native)
     return [Found(AUDIENCE, Finding(reason=NOT_CARRIED, verdict=Verdict.STAY, places=frozenset(places)))] if places else []
+
+
+def _matters(one: Found, rulings: Rulings) -> bool:
+    """A wait is no reason for what does not wait: whoever stays at home is not told of a moment's grace."""
+    if one.finding.verdict not in (Verdict.DELAY, Verdict.HOLD):
+        return True
+    places = one.finding.places
+    return any(places is None or native in places for native, ruling in rulings if ruling.until is not None)
 
 
 def _rule(found: list[Found], event: Event, context: Context) -> Ruling:
