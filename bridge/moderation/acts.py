@@ -297,7 +297,7 @@ def _who(facts: OrderFacts) -> Notice:
     rooms = (facts.place,) if facts.place is not None and facts.place.kind is PlaceKind.ROOM else facts.rooms
     told = " ".join(room_words(room) for room in rooms[:_MOST_ROOMS])
     if len(rooms) > _MOST_ROOMS:
-        told += f" There are {len(rooms) - _MOST_ROOMS} rooms more."
+        told += f" And {counted(len(rooms) - _MOST_ROOMS, 'other room', 'other rooms')}."
     crowd = facts.crowd
     return _say(
         facts,

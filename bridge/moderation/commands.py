@@ -73,6 +73,7 @@ def parse(words: str, *, private: bool = False, graces: Collection[int] = GRACES
         return Unknown("unknown.long")
     if any(unicodedata.category(char)[0] == "C" or unicodedata.category(char) in ("Zl", "Zp") for char in line):
         return Unknown("unknown.one_line")
+    line = " ".join(line.split())
     if not line.isascii():
         # A letter that only looks like one of ours is no order: ! (U+FF01), Kelvin sign, Cyrillic а.
         return Unknown("unknown.plain_letters")
@@ -114,7 +115,7 @@ def _cross(chosen: list[str]) -> Cross | Unknown:
     states = [word for word in chosen if word in _STATES]
     here = "here" in chosen
     names = [word for word in chosen if word not in _STATES and word != "here"]
-    if len(states) != 1 or len(names) > 1 or len(chosen) != len(states) + len(names) + here:
+    if "this" in names or len(states) != 1 or len(names) > 1 or len(chosen) != len(states) + len(names) + here:
         return Unknown("unknown.cross")
     state = _STATES[states[0]]
     if not names:
