@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -92,6 +91,7 @@ class MatrixAdapter:
             store.directory,
             clock,
             suspect=self.watch.suspect,
+            settled=self.watch.settled,
             invited=self.watch.look,
             most_body=most_body,
         )
@@ -281,14 +281,14 @@ class MatrixAdapter:
             await self._introduce()
         except Unreachable as error:
             _log.warning("homeserver.lost", reason=error.private)
+        self.watch.suspect("the node has just started")
         self._watching = asyncio.create_task(self.watch.run(), name="matrix.watch")
 
     async def stop(self) -> None:
         watching, self._watching = self._watching, None
         if watching is not None:
             watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            await asyncio.gather(watching, return_exceptions=True)
 
     async def _introduce(self) -> None:
         """The bot's account, device and name. Raises Unreachable, Rejected, BadRegistration."""

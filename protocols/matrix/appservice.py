@@ -52,7 +52,8 @@ def intake_of(me: Me, body: bytes, clock: Clock) -> Intake:
 
 class Appservice:
     """Routes for one homeserver. `suspect` is called when something hints that it lost events, `invited` when the bot may have been
-    invited somewhere; both must return at once."""
+    invited somewhere; both must return at once. `settled` is waited for before events are taken: it returns when no older ones are missed.
+    """
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Appservice:
         clock: Clock,
         *,
         suspect: Callable[[str], None],
+        settled: Callable[[], Awaitable[None]],
         invited: Callable[[], None],
         most_body: int = MOST_BODY,
     ) -> None:
@@ -72,6 +74,7 @@ class Appservice:
         self._directory = directory
         self._clock = clock
         self._suspect = suspect
+        self._settled = settled
         self._invited = invited
         self._most_body = most_body
         self._last_transaction: int | None = None
@@ -136,6 +139,8 @@ class Appservice:
                 entries.append(intake_of(self._me, bytes(raw), self._clock))
             except Malformed as error:
                 _log.warning("intake.refused", code="malformed", detail=error.private)
+        self._watch(request.match_info["transaction"])
+        await self._settled()
         try:
             if entries:
                 await self._journal.accept(entries)
@@ -144,7 +149,6 @@ class Appservice:
             answer = _error(503, "M_UNKNOWN", "This node cannot take events at the moment.")
             answer.headers["Retry-After"] = COME_BACK
             return answer
-        self._watch(request.match_info["transaction"])
         if any(b"is_direct" in entry.body for entry in entries):
             self._invited()
         return _json({})

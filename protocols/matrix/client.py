@@ -7,6 +7,7 @@ starts the node. Error codes: https://spec.matrix.org/v1.18/client-server-api/#s
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -91,6 +92,7 @@ class Client:
 
     def __init__(self, homeserver: str, token: str, session: aiohttp.ClientSession) -> None:
         self._nio = _Nio(homeserver.rstrip("/"), token, session)
+        self._syncs = secrets.randbits(48)
 
     async def request(
         self,
@@ -237,9 +239,11 @@ class Client:
 
     async def invitations(self, user: str) -> dict[str, Any]:
         """Rooms that a user of ours (never the registration's sender: F9) is invited to, with what the invitation shows of them."""
-        nothing = {"limit": 0, "types": []}
+        nothing: dict[str, Any] = {"limit": 0, "types": []}
         room = {"timeline": nothing, "state": nothing, "ephemeral": nothing, "account_data": nothing}
-        wanted = {"room": room, "presence": nothing, "account_data": nothing}
+        # Synapse 1.163 keeps its answer to the same first /sync for two minutes, so no two of ours are the same.
+        self._syncs += 1
+        wanted = {"room": room, "presence": {**nothing, "not_senders": [f"@{self._syncs}:nowhere.invalid"]}, "account_data": nothing}
         method, path = nio.Api.sync("", timeout=0, filter=wanted, set_presence="offline")
         rooms = _object(await self.request(method, path, user=user)).get("rooms")
         invited = rooms.get("invite") if isinstance(rooms, dict) else None

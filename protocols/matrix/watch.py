@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from bridge.errors import BadRegistration, BridgeError, StorageError, Unreachable
+from bridge.errors import BadRegistration, StorageError, Unreachable
 from bridge.logs import logger
 from bridge.model.ids import MATRIX
 from bridge.model.place import PlaceKind
@@ -22,6 +22,9 @@ from protocols.matrix.ids import Me
 from protocols.matrix.reconcile import Reconciler
 
 __all__ = ["Watch"]
+
+MOST_PATIENCE = 30.0
+"""Seconds; Synapse 1.163 waits 60 for our answer to a transaction."""
 
 _log = logger()
 
@@ -54,6 +57,8 @@ class Watch:
         self._beat = beat
         self._every = timedelta(seconds=every)
         self._wake = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
         self._suspected = True
         self._invited = False
         self._away = False
@@ -67,7 +72,15 @@ class Watch:
         if not self._suspected:
             _log.info("homeserver.lost", reason=why)
         self._suspected = True
+        self._settled.clear()
         self._wake.set()
+
+    async def settled(self) -> None:
+        """Returns when nothing hints at lost events. Whoever takes new ones waits here, so that the lost ones come first: a thread must not
+        be answered before it is begun. Half a minute at most, since a homeserver gives up after one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MOST_PATIENCE):
+                await self._settled.wait()
 
     def look(self) -> None:
         """Somebody may have invited the bot; returns at once."""
@@ -81,6 +94,7 @@ class Watch:
                 await self.once()
             except (Unreachable, Rejected, StorageError, BadRegistration) as error:
                 self._suspected = True
+                self._settled.clear()
                 _log.warning("loop.failed", loop="matrix.watch", code=error.code, reason=error.private)
             await self._pause()
 
@@ -93,6 +107,7 @@ class Watch:
             if not self._away:
                 _log.warning("homeserver.lost", reason="it does not answer")
             self._away = self._suspected = True
+            self._settled.clear()
             return
         if self._away:
             _log.info("homeserver.reached")
@@ -108,24 +123,27 @@ class Watch:
             self._reached = await self._ping()
 
     async def recover(self) -> None:
-        """Everything, in the order that loses nothing: what waits inside the homeserver is set free, then the rooms are compared."""
+        """Everything, in the order that keeps the order: the rooms are compared while the door waits, then what is stuck inside the
+        homeserver is set free (F2, F7), and by then it is known already."""
         self._suspected = False
         await self._introduce()
+        await self._reconciler.rooms(await self._client.rooms(self._me.bot))
+        if not self._suspected:
+            self._settled.set()
         await self._reconciler.flush()
         self._reached = await self._ping()
         await self._welcome()
-        await self._reconciler.rooms(await self._client.rooms(self._me.bot))
         self._last = self._clock.now()
         self.recoveries += 1
 
     async def _go_round(self) -> None:
         """The rooms of our communities; private rooms are compared after a restart only, since there may be one for every member."""
-        await self._welcome()
         rooms = []
         for community in await self._directory.communities():
             for channel in await self._directory.channels(community.id):
                 rooms += [place.native.id for place in channel.places if place.kind is PlaceKind.ROOM and place.native.protocol == MATRIX]
         await self._reconciler.rooms(rooms)
+        await self._welcome()
         self._last = self._clock.now()
 
     async def _welcome(self) -> None:
@@ -154,7 +172,7 @@ class Watch:
         try:
             await asyncio.wait((sleep, wake), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sleep, wake):
-                task.cancel()
-                with suppress(asyncio.CancelledError, BridgeError):
-                    await task
+            sleep.cancel()
+            wake.cancel()
+            # Gathered, not awaited one by one: that would take our own cancellation for theirs.
+            await asyncio.gather(sleep, wake, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -408,7 +409,7 @@ async def test_one_room_that_refuses_does_not_keep_the_others_from_being_read(ho
 
 
 async def test_after_the_homeserver_was_away_everything_is_gone_through(house: House) -> None:
-    """Findings F6 and F7: what waits inside it is set free by an event, and by a ping; then the rooms are compared."""
+    """Findings F6 and F7: the rooms are compared; then what waits inside it is set free by an event, and by a ping."""
     await link(house)
     watch = house.adapter.watch
     await watch.once()
@@ -420,7 +421,7 @@ async def test_after_the_homeserver_was_away_everything_is_gone_through(house: H
     house.homeserver.asked.clear()
     await watch.once()
     steps = [asked.path for asked in house.homeserver.asked]
-    order = [next(number for number, path in enumerate(steps) if part in path) for part in ("org.folkmoot.heartbeat", "ping", "messages")]
+    order = [next(number for number, path in enumerate(steps) if part in path) for part in ("messages", "org.folkmoot.heartbeat", "ping")]
     assert order == sorted(order)
     assert await arrived(house) == ["$e0", "$e1"]
 
@@ -438,6 +439,27 @@ async def test_a_silent_homeserver_is_noticed_and_waited_for(house: House) -> No
     await watch.once()
     await back.server.close()
     assert watch.recoveries == 2
+
+
+async def test_the_watch_stops_at_whatever_moment_it_is_told_to(house: House) -> None:
+    for steps in range(40):
+        house.adapter.watch.look()
+        task = asyncio.create_task(house.adapter.watch.run())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled()
+
+
+async def test_no_two_questions_for_invitations_are_the_same(house: House) -> None:
+    """Synapse 1.163 gives its answer to the same first /sync again for two minutes."""
+    for _ in range(2):
+        await house.adapter.watch.once()
+        house.adapter.watch.look()
+    asked = [asked.url for asked in house.homeserver.asked if "/sync" in asked.path]
+    assert len(set(asked)) == len(asked) == 2
 
 
 async def test_every_two_minutes_the_rooms_are_compared_without_any_hint(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from aiohttp.web import Application, Request
 
 from bridge.changes import PutGhost
 from bridge.ports import Stream
-from protocols.matrix.appservice import Appservice, key_of
+from protocols.matrix.appservice import Appservice, intake_of, key_of
 from storage import SqlStore, open_memory
 from storage.hints import WallClock
 from tests.protocols.matrix.world import ME, ROOM, SAM_GHOST, matrix_event, text
@@ -31,9 +32,22 @@ class Host:
         self.store = store
         self.suspicions: list[str] = []
         self.invitations = 0
+        self.calm = asyncio.Event()
+        self.calm.set()
         self.door = Appservice(
-            ME, TOKEN, store.journal, store.directory, WallClock(), suspect=self.suspicions.append, invited=self.invite, most_body=LIMIT
+            ME,
+            TOKEN,
+            store.journal,
+            store.directory,
+            WallClock(),
+            suspect=self.suspicions.append,
+            settled=self.settled,
+            invited=self.invite,
+            most_body=LIMIT,
         )
+
+    async def settled(self) -> None:
+        await self.calm.wait()
 
     def invite(self) -> None:
         self.invitations += 1
@@ -77,6 +91,19 @@ async def test_an_event_that_comes_twice_is_one_row(host: Host, door: Door) -> N
     await put(door, "7", matrix_event(event_id="$c"), matrix_event(event_id="$a"))
     assert [row["event_id"] for row in await host.rows()] == ["$a", "$b", "$c"]
     assert len(host.suspicions) == 1
+
+
+async def test_new_events_wait_until_lost_ones_are_found(host: Host, door: Door) -> None:
+    host.calm.clear()
+    waiting = asyncio.create_task(put(door, "1", matrix_event(event_id="$later")))
+    await asyncio.wait({waiting}, timeout=0.05)
+    assert not waiting.done()
+    assert await host.rows() == []
+    body = msgspec.json.encode(matrix_event(event_id="$lost"))
+    await host.store.journal.accept([intake_of(ME, body, WallClock())])
+    host.calm.set()
+    assert (await waiting).status == 200
+    assert [row["event_id"] for row in await host.rows()] == ["$lost", "$later"]
 
 
 async def test_typing_and_receipts_are_left_aside(host: Host, door: Door) -> None:
