@@ -316,7 +316,10 @@ def invitation(room: str, *, direct: bool = True, sender: str = ANA.native.id) -
 async def test_whoever_invites_the_bot_to_talk_is_heard(house: House) -> None:
     house.homeserver.open_rooms |= {"!dm", "!room"}
     house.homeserver.invited = (
-        invitation("!dm") | invitation("!room", direct=False) | {"!junk": []} | invitation("!x", sender="@_irc_x:hs.test")
+        invitation("!dm")
+        | invitation("!room", direct=False)
+        | {"!junk": [], "!more": {"invite_state": {"events": [5, {}]}}}
+        | invitation("!x", sender="@_irc_x:hs.test")
     )
     await house.adapter.watch.once()
     assert await house.store.directory.owner_of(Native(MATRIX, "!dm")) == ANA.native
@@ -451,6 +454,16 @@ async def test_the_watch_stops_at_whatever_moment_it_is_told_to(house: House) ->
         async with asyncio.timeout(5):
             await asyncio.gather(task, return_exceptions=True)
         assert task.cancelled()
+
+
+async def test_the_watch_goes_on_beat_after_beat(house: House) -> None:
+    task = asyncio.create_task(house.adapter.watch.run())
+    async with asyncio.timeout(10):
+        while house.homeserver.count("GET", "versions") < 5:
+            assert not task.done()
+            await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_no_two_questions_for_invitations_are_the_same(house: House) -> None:
