@@ -47,7 +47,7 @@ def default_handle(native_id: str) -> str:
     localpart, _, server = native_id.removeprefix("@").partition(":")
     plain = f"{localpart}_{server}" if server else localpart
     name = plain.replace(":", "_") if _SERVER.match(server) else plain
-    if _OTHER.search(name) is None and flaw(name) is None:
+    if flaw(name) is None:
         return name
     stem = _OTHER.sub("_", name.lower())[: LONGEST - 11].strip(".-") or "x"
     digest = hashlib.blake2b(native_id.encode("utf-8", "surrogatepass"), digest_size=5).digest()

@@ -107,7 +107,7 @@ def test_without_a_reason_it_still_says_what_one_can_do() -> None:
 def test_nobody_decides_for_the_author_or_for_the_clock(row: object, action: Action) -> None:
     refused = decide(row, action, "admin")
     assert isinstance(refused, Refused)
-    assert refused.text.endswith(".")
+    assert ("never decided by anybody else" in refused.text) == (row is ASKED)
 
 
 def test_what_nobody_looked_at_comes_back_with_a_word() -> None:

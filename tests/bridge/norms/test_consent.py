@@ -121,6 +121,11 @@ def test_only_the_authors_own_tap_turns_an_ask_into_a_yes() -> None:
     assert judge(post(), at(COMMONS, GROUP, author=ask, waits=waits, released=Ending.LOCAL)).strictest is STAY
 
 
+def test_a_wait_that_its_author_ended_at_home_stays_whatever_their_state() -> None:
+    context = at(COMMONS, GROUP, released=Ending.LOCAL, waits=frozenset({"grace.own"}))
+    assert judge(post(), context).strictest is STAY
+
+
 def test_the_megaphone_crosses_one_message_of_somebody_who_is_off() -> None:
     assert ruled(post(author=ELI), at(COMMONS, GROUP, author=member(Crossing.OFF, consent=None), keep=Keep.CROSS), GROUP).verdict is DELAY
     assert ruled(post(author=ELI), at(COMMONS, GROUP, author=member(Crossing.OFF), keep=Keep.CROSS), GROUP).verdict is PASS

@@ -212,6 +212,15 @@ def test_people_who_did_not_agree_are_named_without_a_link(case: tuple[Event, Co
             assert UNLINK in ruling.transforms
 
 
+@EASY
+@given(cases(Message))
+def test_a_wait_that_is_over_is_no_wait(case: tuple[Event, Context]) -> None:
+    over = Finding(Reason("X", "X.over", Rung.ALLOW), Verdict.DELAY, wait=0)
+    plain = judge(*case)
+    now = judge(*case, (*NORMS, Norm("X", "Over", "Nothing.", 3, lambda _event, _context: (over,))))
+    assert [ruling.verdict for _, ruling in now.rulings] == [ruling.verdict for _, ruling in plain.rulings]
+
+
 def test_judging_takes_less_than_a_fifth_of_a_millisecond() -> None:
     seen: list[tuple[Event, Context]] = []
 
