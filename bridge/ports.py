@@ -15,7 +15,7 @@ import msgspec
 
 from bridge.changes import Change
 from bridge.model.actor import Actor, Ghost
-from bridge.model.capability import Capabilities
+from bridge.model.capability import Capabilities, Patience
 from bridge.model.event import Event
 from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, ObjectId
 from bridge.model.ids import Protocol as ProtocolName
@@ -85,6 +85,10 @@ class Journal(Protocol):
 
     async def accept(self, entries: Sequence[Intake]) -> tuple[Receipt, ...]:
         """Append to INTAKE; returns only when durable, all or nothing, order kept. Raises Full or StoreDown."""
+        ...
+
+    async def known(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of these intake keys that were accepted before. Nothing is written."""
         ...
 
     async def pending(self, stream: Stream) -> tuple[str, ...]:
@@ -500,6 +504,9 @@ class Adapter(Protocol):
     @property
     def protocol(self) -> ProtocolName: ...
 
+    @property
+    def patience(self) -> Patience: ...
+
     def capabilities(self, place: Place) -> Capabilities: ...
 
     def read(self, entry: Intake, refs: Refs) -> Reading:
@@ -516,6 +523,10 @@ class Adapter(Protocol):
 
     def destination_of(self, actor: Actor, *, alone: bool) -> Destination | None:
         """Where an actor hears us: `alone` for private words, else the shared inbox of the server where there is one."""
+        ...
+
+    def name_copy(self, object_id: ObjectId, place: Place) -> str | None:
+        """What the place will call our copy of the object, where we name it ourselves (an ActivityPub URL); None where the peer does."""
         ...
 
     def write(self, item: Item, refs: Refs) -> Writing: ...

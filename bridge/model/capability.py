@@ -59,3 +59,14 @@ class Capabilities(msgspec.Struct, frozen=True):
     edits: bool = True
     max_text: int = 60_000
     omission: str = "This place has no way to show a {kind}."
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """How often a protocol's servers are tried again: `first` seconds doubling to `longest`; `parallel` items in flight per lane.
+
+    A peer on the open internet gets engine.md's minute-to-six-hours; the operator's own homeserver is asked again within a second.
+    """
+
+    first: float = 60.0
+    longest: float = 21_600.0
+    parallel: int = 4

@@ -16,13 +16,14 @@ class Provenance(msgspec.Struct, frozen=True):
     """Where it was born and the path it took.
 
     `native` is the object's or activity's own id; `node` the bridge whose mark it carries ("" when none); `hops` how many bridges
-    it crossed; `url` a page people can open.
+    it crossed; `url` a page people can open; `thread` what the place itself calls the root of the thread it was said in.
     """
 
     native: Native
     node: str = ""
     hops: int = 0
     url: str | None = None
+    thread: str | None = None
 
 
 class Event(msgspec.Struct, frozen=True):
