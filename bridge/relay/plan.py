@@ -1,0 +1,157 @@
+"""From an event and its decision to outgoing items and omissions: pure, and blind to which protocol it serves.
+
+Everything it knows about a place is that place's `Capabilities`. The same input gives the same items with the same ids, so planning twice
+sends once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from bridge.model.capability import Born, Capabilities, Carry, Hearers
+from bridge.model.content import Content, Edit, Message, tag_of
+from bridge.model.event import Event, object_of
+from bridge.model.ids import OURS, CommunityId, Native, ObjectId, RosterId, derive, item_id
+from bridge.model.item import Destination, Item, Omission
+from bridge.model.place import Place, PlaceKind
+from bridge.norms.decision import Decision, Verdict
+from bridge.norms.wording import sentence
+from bridge.relay.degrade import degrade
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One place of the channel, with what it can carry and where people involved in this event hear it.
+
+    `involved`: authors answered and people mentioned who live on that protocol, and a foreign group's own inbox. `author`: where the event's
+    author hears us there, when they live there.
+    """
+
+    place: Place
+    capabilities: Capabilities
+    involved: tuple[Destination, ...] = ()
+    author: tuple[Destination, ...] = ()
+
+
+class Plan(msgspec.Struct, frozen=True):
+    items: tuple[Item, ...]
+    omissions: tuple[Omission, ...]
+
+
+def place_roster(place: Place, community: CommunityId) -> RosterId:
+    """Who hears a place: a group's followers, or the one room."""
+    if place.kind is PlaceKind.GROUP:
+        return RosterId(f"followers:{community}")
+    return RosterId(f"place:{place.native}")
+
+
+def person_roster(secret: bytes, person: Native) -> RosterId:
+    """Those who follow one of our people, not the group; named by a keyed hash."""
+    return RosterId(f"person:{derive(secret, 'person', str(person))}")
+
+
+def plan(
+    event: Event,
+    decision: Decision,
+    routes: Sequence[Route],
+    secret: bytes,
+    *,
+    is_root: bool,
+    earlier: Mapping[Native, bool] | None = None,
+) -> Plan:
+    """Items for every place whose ruling is PASS, an omission for every place that cannot have it.
+
+    `is_root`: nothing it answers has crossed, so elsewhere it starts a thread. `earlier`: for a retraction or an edit, whether the
+    object is known to be in the place at all (True when unknown).
+    """
+    items: list[Item] = []
+    omissions: list[Omission] = []
+    for route in routes:
+        ruling = decision.ruling(route.place.native)
+        if ruling is None:
+            continue
+        if ruling.verdict is not Verdict.PASS:
+            if decision.reasons:
+                reason = decision.reasons[0]
+                omissions.append(Omission(event.id, route.place.native, reason.code, sentence(reason.code)))
+            continue
+        if earlier is not None and not earlier.get(route.place.native, True):
+            continue
+        if ruling.audience not in route.capabilities.audiences:
+            code = "audience.not_carried"
+            omissions.append(Omission(event.id, route.place.native, code, sentence(code)))
+            continue
+        placed = msgspec.structs.replace(event, audience=ruling.audience)
+        items += _items_for(placed, route, secret, is_root, omissions)
+    return Plan(tuple(items), tuple(omissions))
+
+
+def _items_for(event: Event, route: Route, secret: bytes, is_root: bool, omissions: list[Omission]) -> list[Item]:
+    tag = tag_of(event.content)
+    carries = route.capabilities.carries.get(tag)
+    if carries is None:
+        text = route.capabilities.omission.replace("{kind}", tag)
+        omissions.append(Omission(event.id, route.place.native, f"{tag}.not_carried", text))
+        return []
+    born = Born.HERE if event.place == route.place.native else Born.ELSEWHERE
+    fitted = msgspec.structs.replace(event, content=degrade(event.content, route.capabilities, event.provenance.url))
+    return [
+        _item(fitted, route, carry, secret)
+        for carry in carries
+        if carry.born in (Born.ANYWHERE, born) and not (carry.roots_only and not is_root)
+    ]
+
+
+def _item(event: Event, route: Route, carry: Carry, secret: bytes) -> Item:
+    roster: RosterId | None
+    match carry.hearers:
+        case Hearers.ROSTER:
+            roster, to = place_roster(route.place, event.community), route.author
+        case Hearers.REACHED:
+            roster, to = place_roster(route.place, event.community), route.involved
+        case Hearers.INVOLVED:
+            roster, to = person_roster(secret, event.author.native), route.involved
+        case Hearers.AUTHOR:
+            roster, to = None, route.author
+    return Item(
+        id=item_id(secret, event.id, route.place.native, carry.form),
+        event_id=event.id,
+        community=event.community,
+        object=object_of(event),
+        thread=thread_of(event),
+        place=route.place.native,
+        form=carry.form,
+        by=Native(OURS, event.community) if carry.by_place else event.author.native,
+        event=event,
+        urgent=carry.urgent,
+        roster=roster,
+        to=tuple(dict.fromkeys(to)),
+        reached=carry.hearers is Hearers.REACHED,
+        keep_days=carry.keep_days,
+    )
+
+
+def thread_of(event: Event) -> str:
+    """What keeps order at a destination: the thread, else the object itself."""
+    message = said(event.content)
+    if message is not None and message.thread is not None:
+        return message.thread
+    return object_of(event)
+
+
+def said(content: Content) -> Message | None:
+    """The words of a message or of an edit."""
+    if isinstance(content, Message):
+        return content
+    if isinstance(content, Edit):
+        return content.message
+    return None
+
+
+def targets_of(content: Content) -> tuple[ObjectId, ...]:
+    """The objects an event is about: what it answers, edits, reacts to or takes back; nearest first."""
+    if isinstance(content, Message):
+        return tuple(dict.fromkeys(target for target in (content.reply_to, content.thread) if target is not None))
+    target = getattr(content, "target", None)
+    return (ObjectId(target),) if isinstance(target, str) else ()
