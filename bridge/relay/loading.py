@@ -1,0 +1,93 @@
+"""Answers what pure code asked for: from the store, and only where it must be so from outside.
+
+The one place that turns a `Need` into a value. What the outside said of an actor is returned as changes, so that it is kept by the same
+commit as what needed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from bridge.changes import Change, PutActor
+from bridge.errors import Unreachable
+from bridge.logs import logger
+from bridge.model.actor import Actor
+from bridge.model.ids import CommunityId, Native, ObjectId, Protocol
+from bridge.ports import Absent, Adapter, Clock, Need, Refs, Store
+
+__all__ = ["Loader"]
+
+FRESH = timedelta(hours=24)
+"""How long a foreign account is believed as it was seen; what changed meanwhile comes as a profile event anyhow."""
+
+_log = logger()
+
+
+class Loader:
+    """`fill(refs, needs, asker)` puts a value for every need into `refs`; None means that it does not exist."""
+
+    def __init__(self, store: Store, adapters: Mapping[Protocol, Adapter], clock: Clock) -> None:
+        self._store = store
+        self._adapters = adapters
+        self._clock = clock
+        directory, objects = store.directory, store.objects
+        self._stored: dict[str, Callable[..., Awaitable[Any]]] = {
+            "channel": lambda protocol, id_: directory.channel_of(_native(protocol, id_)),
+            "community": lambda id_: directory.community(CommunityId(id_)),
+            "object_at": lambda protocol, id_: objects.find(_native(protocol, id_)),
+            "object": lambda id_: objects.get(ObjectId(id_)),
+            "current": lambda id_: objects.current(ObjectId(id_)),
+            "copy": lambda id_, protocol, place: objects.copy(ObjectId(id_), _native(protocol, place)),
+            "last_in_thread": lambda root, protocol, place: objects.last_in_thread(ObjectId(root), _native(protocol, place)),
+            "ghost": lambda protocol, id_: directory.ghost(_native(protocol, id_)),
+            "ghost_of": lambda protocol, of_protocol, of: directory.ghost_of(Protocol(protocol), _native(of_protocol, of)),
+            "follow": lambda protocol, actor, target: directory.follow(_native(protocol, actor), _native(protocol, target)),
+            "conversation": lambda protocol, id_: directory.conversation(_native(protocol, id_)),
+            "owner_of": lambda protocol, id_: directory.owner_of(_native(protocol, id_)),
+        }
+
+    async def fill(self, refs: Refs, needs: Iterable[Need], asker: Protocol) -> tuple[Change, ...]:
+        """`asker`: the protocol whose adapter wants to know; documents are asked for there. Raises Unreachable, StorageError."""
+        changes: list[Change] = []
+        for need in needs:
+            if need.kind == "actor":
+                refs.found[need], change = await self._actor(need)
+                changes += change
+            elif need.kind == "document":
+                refs.found[need] = await self._outside(asker, need)
+            else:
+                refs.found[need] = await self._stored[need.kind](*need.key)
+        refs.missing.clear()
+        return tuple(changes)
+
+    async def actor(self, native: Native) -> tuple[Actor | None, tuple[Change, ...]]:
+        """Somebody as last seen, asked for at home when that is long ago. Raises Unreachable only when nothing is known at all."""
+        return await self._actor(Need("actor", (native.protocol, native.id)))
+
+    async def _actor(self, need: Need) -> tuple[Actor | None, tuple[Change, ...]]:
+        native = _native(*need.key)
+        known = await self._store.directory.actor(native)
+        now = self._clock.now()
+        if known is not None and now - known[1] < FRESH:
+            return known[0], ()
+        try:
+            found = await self._outside(native.protocol, need)
+        except Unreachable as error:
+            if known is None:
+                raise
+            _log.info("actor.refused", protocol=native.protocol, reason=error.public)
+            return known[0], ()
+        if found is None:
+            return (known[0] if known is not None else None), ()
+        return found, (PutActor(found, now),)
+
+    async def _outside(self, protocol: str, need: Need) -> Any:
+        adapter = self._adapters.get(Protocol(protocol))
+        found = await adapter.fetch(need) if adapter is not None else Absent("no adapter of this node speaks that protocol")
+        return None if isinstance(found, Absent) else found
+
+
+def _native(protocol: str, id_: str) -> Native:
+    return Native(Protocol(protocol), id_)
