@@ -15,10 +15,10 @@ from bridge.model.ids import MATRIX, ChannelId, CommunityId, Native, ObjectId, e
 from bridge.model.place import Channel
 from bridge.ports import Ignored, Read, Reading, Refs
 from protocols.matrix.ids import Me
-from protocols.matrix.translate.command import first_line
 from protocols.matrix.translate.frame import Frame, author_of, said_at
 from protocols.matrix.translate.words import read_words
 from protocols.matrix.wire import MatrixEvent, MemberContent, MessageContent, decode
+from protocols.vocabulary import first_line
 
 __all__ = ["NOWHERE", "read"]
 

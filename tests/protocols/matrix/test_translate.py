@@ -22,10 +22,10 @@ from bridge.model.place import History, Join, Openness, Place, PlaceKind
 from bridge.model.richtext import RichText
 from bridge.ports import Awaits, Ignored, Needs, Read, Refs, Wire
 from protocols.matrix.translate import READERS, read
-from protocols.matrix.translate.command import first_line
 from protocols.matrix.translate.outgoing import parted, spot
 from protocols.matrix.translate.profile import face_of
 from protocols.matrix.wire import MARK
+from protocols.vocabulary import first_line
 from tests.protocols.matrix.world import (
     ANA,
     CHANNEL,
