@@ -74,7 +74,8 @@ def new_ed25519() -> str:
 
 def load_private_key(pem: str) -> PrivateMaterial:
     """One of our own keys back from PEM. Raises ValueError when it is neither RSA nor Ed25519."""
-    key = load_pem_private_key(pem.encode("ascii"), password=None)
+    # Proving the primes again takes 29 ms instead of 10 µs; it is our own key, and the seal it was kept under vouches for its bytes.
+    key = load_pem_private_key(pem.encode("ascii"), password=None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
         raise ValueError(f"{type(key).__name__} is not a key we use")
     return key
