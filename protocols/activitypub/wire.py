@@ -64,11 +64,19 @@ REACTION_CONTEXT: list[object] = [
 ]
 
 _encoder = msgspec.json.Encoder()
+_PROFILE = re.compile(rf'profile\s*=\s*"?(?:[^"]*\s)?{re.escape(ACTIVITY_STREAMS)}(?:[\s"]|$)', re.IGNORECASE)
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|z|[+-]\d\d:?\d\d)?")
 
 
 def encode(document: Document) -> bytes:
     return _encoder.encode(document)
+
+
+def is_activity_type(content_type: str) -> bool:
+    """A `Content-Type` of ActivityPub, with any charset; `application/ld+json` only with its profile (rule O4)."""
+    kind, _, parameters = content_type.partition(";")
+    kind = kind.strip().lower()
+    return kind == "application/activity+json" or (kind == "application/ld+json" and _PROFILE.search(parameters) is not None)
 
 
 def stamp(moment: datetime) -> str:

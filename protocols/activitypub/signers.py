@@ -1,0 +1,102 @@
+"""Our actors' keys: made once, away from the loop, kept sealed, and at hand for everything that has to be signed or shown.
+
+RSA-2048 at `{actor}#main-key` signs requests; Ed25519 at `{actor}#ed25519-key` is published beside it (FEP-521a). A key is never made again:
+GoToSocial 0.20 keeps public keys and answers 401 to a new one for the same actor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from bridge.errors import Invariant
+from bridge.logs import logger
+from bridge.model.ids import Native
+from bridge.net.client import Sign
+from bridge.ports import Clock, Keys
+from protocols.activitypub.documents import PublicKeys
+from protocols.activitypub.ids import key_id
+from protocols.activitypub.keys import PrivateMaterial, Signer, load_private_key, new_ed25519, new_rsa, public_multikey, public_pem
+from protocols.activitypub.request import Request
+from protocols.activitypub.signatures import sign_draft
+
+__all__ = ["Signers", "signing"]
+
+MOST_AT_HAND = 2_048
+"""Actors whose keys stay in memory, about 4 kB each."""
+
+_log = logger()
+
+
+class _Pair(msgspec.Struct, frozen=True):
+    signer: Signer
+    public: PublicKeys
+
+
+class Signers:
+    """Keys of the instance actor, of groups and of people, by their ActivityPub id."""
+
+    def __init__(self, keys: Keys, *, most: int = MOST_AT_HAND) -> None:
+        self._keys = keys
+        self._most = most
+        self._at_hand: OrderedDict[Native, _Pair] = OrderedDict()
+        self._making = asyncio.Lock()
+
+    async def signer(self, owner: Native) -> Signer:
+        """The RSA key that signs this actor's requests; made now if there is none. Raises StorageError."""
+        return (await self._pair(owner)).signer
+
+    async def public(self, owner: Native) -> PublicKeys:
+        """What the actor's document shows; made now if there is none. Raises StorageError."""
+        return (await self._pair(owner)).public
+
+    async def _pair(self, owner: Native) -> _Pair:
+        found = self._at_hand.get(owner)
+        if found is None:
+            rsa = await self._private(owner, "rsa", new_rsa)
+            proof = await self._private(owner, "ed25519", new_ed25519)
+            if not isinstance(proof, Ed25519PrivateKey):
+                raise Invariant(f"the ed25519 key of {owner} is something else")
+            found = _Pair(Signer(key_id(owner.id), rsa), PublicKeys(public_pem(rsa), public_multikey(proof)))
+            self._at_hand[owner] = found
+            while len(self._at_hand) > self._most:
+                self._at_hand.popitem(last=False)
+        self._at_hand.move_to_end(owner)
+        return found
+
+    async def _private(self, owner: Native, kind: str, make: Callable[[], str]) -> PrivateMaterial:
+        pem = await self._keys.private_key(owner, kind)
+        if pem is None:
+            # One at a time: making an RSA key takes 30 to 100 ms of a processor.
+            async with self._making:
+                pem = await self._keys.private_key(owner, kind) or await self._made(owner, kind, make)
+        return load_private_key(pem.decode("ascii"))
+
+    async def _made(self, owner: Native, kind: str, make: Callable[[], str]) -> bytes:
+        fresh = await asyncio.to_thread(make)
+        await self._keys.keep(owner, kind, fresh.encode("ascii"), public_pem(load_private_key(fresh)).encode("ascii"))
+        kept = await self._keys.private_key(owner, kind)
+        if kept is None:
+            raise Invariant(f"the {kind} key of {owner} was kept and is not there")
+        _log.info("key.made", kind=kind)
+        return kept
+
+
+def signing(signer: Signer, clock: Clock, *, query: bool = True) -> Sign:
+    """For `bridge.net`: signs each hop and each try anew, in the form every peer accepts (activitypub.md 2.1).
+
+    `query=False` leaves the query out of what is signed, the second try after a 401 (Misskey verifies the path alone).
+    """
+
+    def sign(method: str, url: str, _headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
+        scheme, _, rest = url.partition("://")
+        authority = rest.partition("/")[0].partition("?")[0]
+        host = authority.removesuffix(":443") if scheme == "https" else authority.removesuffix(":80")
+        request = Request(method=method, target=rest[len(authority) :] or "/", host=host, body=body or None, scheme=scheme)
+        return sign_draft(request, signer, clock.now(), query=query)
+
+    return sign
