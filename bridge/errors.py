@@ -105,14 +105,15 @@ class Gone(PeerError):
 
 
 class Unreachable(BridgeError):
-    """Name, connection, TLS, time-out, 5xx or 429; `retry_after` in seconds where the peer said so."""
+    """Name, connection, TLS, time-out, 5xx or 429; `retry_after` in seconds where the peer said so, `answered` the status if there was one."""
 
     code = "unreachable"
     status = 502
 
-    def __init__(self, public: str, *, private: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(self, public: str, *, private: str | None = None, retry_after: float | None = None, answered: int | None = None) -> None:
         super().__init__(public, private=private)
         self.retry_after = retry_after
+        self.answered = answered
 
 
 class StorageError(BridgeError):

@@ -210,7 +210,8 @@ class Client:
         data = body if method == "POST" else None
         async with session.request(method, target, headers=sent, data=data, allow_redirects=False) as response:
             if response.status in _WAIT_AND_SEE or (response.status >= 500 and response.status != 501):
-                raise Unreachable(f"{target.raw_host} answered {response.status}", retry_after=retry_after(response.headers))
+                said, wait = f"{target.raw_host} answered {response.status}", retry_after(response.headers)
+                raise Unreachable(said, retry_after=wait, answered=response.status)
             yield response
 
     @asynccontextmanager

@@ -150,7 +150,7 @@ async def test_a_status_that_says_come_back_is_unreachable_with_the_wait(street:
     for request in (client.get(peer, JSON), client.post(peer, b"{}", JSON)):
         with pytest.raises(Unreachable, match=f"answered {status}") as caught:
             await request
-        assert caught.value.retry_after == 120
+        assert (caught.value.retry_after, caught.value.answered) == (120, status)
 
 
 async def test_the_peers_own_clock_measures_a_wait_until_a_date(street: Street) -> None:
@@ -259,8 +259,9 @@ async def test_a_peer_that_always_hangs_up_is_unreachable_after_two_tries(street
         calls.append(1)
 
     peer = await street.open_rude(hang_up)
-    with pytest.raises(Unreachable, match="broke the connection"):
+    with pytest.raises(Unreachable, match="broke the connection") as caught:
         await (await street.client()).post(f"{peer}/inbox", b"{}", JSON)
+    assert caught.value.answered is None
     assert len(calls) == 2
 
 
