@@ -22,6 +22,7 @@ from bridge.net.client import MEGABYTE, Answer, Client
 from bridge.net.guard import origin
 from bridge.ports import Absent, Clock, Node
 from protocols.activitypub.ids import host_of, instance_url, is_ours, native
+from protocols.activitypub.parsing import parse
 from protocols.activitypub.signers import Signers, signing
 from protocols.activitypub.translate.actor import actor_from_document
 from protocols.activitypub.translate.thing import Thing, decode
@@ -104,10 +105,7 @@ class Fetcher:
         async with self._turn(host):
             answer = await self._client.get(url, {"Accept": "application/jrd+json, application/json"}, accept_limit=self._most_bytes)
         _require_found(answer, host)
-        found = decode(answer.body)
-        if found is None:
-            raise Malformed(f"{host} did not answer with JSON")
-        return found
+        return Thing(parse(answer.body))
 
     def origin_of(self, server: str) -> str:
         """`https://server`, in development maybe `http://server:port`; names in their ASCII form. Raises Refused when it is no name."""
@@ -149,12 +147,10 @@ class Fetcher:
         if not is_activity_type(answer.headers.get("Content-Type", "")):
             # Mastodon CVE-2024-25623, Misskey CVE-2024-25636: uploads of other people were taken for documents of the server.
             raise Malformed(f"{host} answered with something else than ActivityPub")
-        found = decode(answer.body)
-        if found is None:
-            raise Malformed(f"{host} did not answer with a JSON object")
-        if not found.id:
+        named = Thing(parse(answer.body)).id.partition("#")[0]
+        if not named:
             raise Malformed(f"{host} showed a document without an id", path="$.id")
-        return answer.body, found.id.partition("#")[0], answer.url
+        return answer.body, named, answer.url
 
     async def _get(self, url: str) -> Answer:
         signer = await self._signers.signer(native(instance_url(self._me)))
