@@ -50,7 +50,7 @@ runpy.run_module("synapse.app.homeserver", run_name="__main__", alter_sys=True)
 _UNLIMITED: Final = {"per_second": 1_000_000, "burst_count": 1_000_000}
 
 
-class HomeserverFailed(OperatorError):  # noqa: N818  (named as the rest of the error tree)
+class HomeserverFailed(OperatorError):
     """The homeserver did not start, ended by itself, or refused what it was asked; `remedy` ends with its last log lines."""
 
     code = "homeserver_failed"

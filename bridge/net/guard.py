@@ -98,7 +98,7 @@ _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 
 
-class AddressRefused(PermissionError):  # noqa: N818 - a sentence like the tree in errors.py
+class AddressRefused(PermissionError):
     """What the socket factory raises, because connectors pass on only `OSError`; `client` turns it into `Refused`."""
 
 

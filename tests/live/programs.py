@@ -25,7 +25,7 @@ ANSWER_WITHIN = 30.0
 Json = Any
 
 
-class ProgramFailed(AssertionError):  # noqa: N818
+class ProgramFailed(AssertionError):
     """A program refused a command, did not answer in time, or ended; the text holds the last it wrote to stderr."""
 
 

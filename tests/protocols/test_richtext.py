@@ -187,6 +187,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
 def test_no_bomb_takes_fifty_milliseconds(bomb: str) -> None:
     def once() -> float:

@@ -221,6 +221,7 @@ def test_a_wait_that_is_over_is_no_wait(case: tuple[Event, Context]) -> None:
     assert [ruling.verdict for _, ruling in now.rulings] == [ruling.verdict for _, ruling in plain.rulings]
 
 
+@pytest.mark.timing
 def test_judging_takes_less_than_a_fifth_of_a_millisecond() -> None:
     seen: list[tuple[Event, Context]] = []
 
