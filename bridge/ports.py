@@ -111,7 +111,7 @@ class Journal(Protocol):
         ...
 
     async def next_due(self) -> datetime | None:
-        """When the earliest wait or hold comes due."""
+        """When the earliest wait comes due."""
         ...
 
     async def hint(self, stream: Stream, seconds: float) -> None:
@@ -275,13 +275,23 @@ class Decisions(Protocol):
         """The open hold of the event that brings this object into being."""
         ...
 
-    async def holds(self, community: CommunityId | None, limit: int) -> tuple[Hold, ...]: ...
+    async def holds(self, community: CommunityId | None, limit: int, author: Native | None = None) -> tuple[Hold, ...]:
+        """What waits, the first to come due first; `author`: only theirs."""
+        ...
 
     async def holds_due(self, now: datetime, limit: int) -> tuple[Hold, ...]: ...
+
+    async def next_due(self) -> datetime | None:
+        """When the earliest hold comes due."""
+        ...
 
     async def consent(self, actor: Native, community: CommunityId) -> Consent | None: ...
 
     async def consents(self, actor: Native) -> tuple[Consent, ...]: ...
+
+    async def consenting(self, community: CommunityId) -> int:
+        """How many people let their words cross, at least sometimes."""
+        ...
 
     async def released_count(self, actor: Native, community: CommunityId) -> int:
         """How many items of theirs were let in."""
@@ -291,8 +301,8 @@ class Decisions(Protocol):
         """The loop guard: was this keyed hash of (author, words) relayed in the last 24 h?"""
         ...
 
-    async def tombstoned(self, native: Native) -> bool:
-        """Was this taken back before it ever arrived (N02: a late create stays dead)?"""
+    async def tombstoned(self, object_id: ObjectId, native: Native) -> bool:
+        """Was this taken back before it ever arrived (N02: a late create stays dead)? Either name is enough."""
         ...
 
     async def omissions(self, event_id: EventId) -> tuple[Omission, ...]: ...
@@ -533,6 +543,18 @@ class Adapter(Protocol):
 
     async def send(self, wire: Wire, item: Item, destination: Destination) -> Outcome:
         """One attempt, with a key that makes a repeat the same send."""
+        ...
+
+    async def prepare(self, name: str) -> Place:
+        """For linking: find a place by what people call it, enter it where that is needed, and say what it is.
+
+        Raises OperatorError with what to do, Unreachable."""
+        ...
+
+    async def recall(self, place: Native, native: str) -> Intake | None:
+        """Something said in `place`, asked of its home once more, as it would arrive; None when it is not there. Raises Unreachable.
+
+        What stayed in its room is erased here, so its author's later yes needs the words again."""
         ...
 
     async def embody(self, of: Native, community: Community, *, handle: str | None = None, actor: Actor | None = None) -> Sequence[Change]:

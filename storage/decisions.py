@@ -28,15 +28,16 @@ _OPEN = select(holds).where(holds.c.ended.is_(None))
 _HOLD = _OPEN.where(holds.c.event == bindparam("event"))
 _HOLD_ON = _OPEN.where(holds.c.object == bindparam("object")).order_by(holds.c.since).limit(1)
 _HOLDS = _OPEN.order_by(holds.c.due_at, holds.c.event).limit(bindparam("many"))
-_HOLDS_OF = _HOLDS.where(holds.c.community == bindparam("community"))
 _DUE = _HOLDS.where(holds.c.due_at <= bindparam("now"))
+_NEXT = select(func.min(holds.c.due_at)).where(holds.c.ended.is_(None))
 _CONSENT = select(consents.c.body).where(consents.c.actor == bindparam("actor"), consents.c.community == bindparam("community"))
 _CONSENTS = select(consents.c.body).where(consents.c.actor == bindparam("actor")).order_by(consents.c.community)
 _LET_IN = (
     select(func.count()).select_from(let_ins).where(let_ins.c.actor == bindparam("actor"), let_ins.c.community == bindparam("community"))
 )
 _RELAYED = select(relayed.c.hash).where(relayed.c.hash == bindparam("hash"), relayed.c.until > bindparam("now"))
-_TOMBSTONE = select(tombstones.c.key).where(tombstones.c.key == bindparam("key"))
+_TOMBSTONE = select(tombstones.c.key).where(tombstones.c.key.in_(bindparam("keys", expanding=True)))
+_CONSENTING = select(func.count()).select_from(consents).where(consents.c.community == bindparam("community"), consents.c.state != "off")
 
 
 class SqlDecisions:
@@ -66,14 +67,21 @@ class SqlDecisions:
         row = await self._first(_HOLD_ON, object=object_id)
         return None if row is None else _hold(row)
 
-    async def holds(self, community: CommunityId | None, limit: int) -> tuple[Hold, ...]:
+    async def holds(self, community: CommunityId | None, limit: int, author: Native | None = None) -> tuple[Hold, ...]:
         """The first to come due first."""
-        if community is None:
-            return await self._holds(_HOLDS, many=limit)
-        return await self._holds(_HOLDS_OF, community=community, many=limit)
+        statement = _HOLDS
+        if community is not None:
+            statement = statement.where(holds.c.community == community)
+        if author is not None:
+            statement = statement.where(holds.c.author == str(author))
+        return await self._holds(statement, many=limit)
 
     async def holds_due(self, now: datetime, limit: int) -> tuple[Hold, ...]:
         return await self._holds(_DUE, now=micros(now), many=limit)
+
+    async def next_due(self) -> datetime | None:
+        row = await self._first(_NEXT)
+        return None if row is None else moment(row[0])
 
     async def consent(self, actor: Native, community: CommunityId) -> Consent | None:
         row = await self._first(_CONSENT, actor=str(actor), community=community)
@@ -83,6 +91,10 @@ class SqlDecisions:
         rows = await self._database.read(lambda connection: list(connection.execute(_CONSENTS, {"actor": str(actor)}).all()))
         return tuple(msgspec.msgpack.decode(row.body, type=Consent) for row in rows)
 
+    async def consenting(self, community: CommunityId) -> int:
+        row = await self._first(_CONSENTING, community=community)
+        return 0 if row is None else int(row[0])
+
     async def released_count(self, actor: Native, community: CommunityId) -> int:
         row = await self._first(_LET_IN, actor=str(actor), community=community)
         return 0 if row is None else int(row[0])
@@ -90,8 +102,8 @@ class SqlDecisions:
     async def relayed(self, hash_: str) -> bool:
         return await self._first(_RELAYED, hash=hash_, now=micros(self._clock.now())) is not None
 
-    async def tombstoned(self, native: Native) -> bool:
-        return await self._first(_TOMBSTONE, key=tombstone_key(self._secret, native)) is not None
+    async def tombstoned(self, object_id: ObjectId, native: Native) -> bool:
+        return await self._first(_TOMBSTONE, keys=[object_id, tombstone_key(self._secret, native)]) is not None
 
     async def omissions(self, event_id: EventId) -> tuple[Omission, ...]:
         return await self._database.read(lambda connection: omissions_of(connection, event_id))

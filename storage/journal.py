@@ -86,7 +86,6 @@ _DUE = (
     .limit(bindparam("many"))
 )
 _NEXT_WAIT = select(func.min(waits.c.due_at)).where(waits.c.stuck.is_(False))
-_NEXT_HOLD = select(func.min(holds.c.due_at)).where(holds.c.ended.is_(None))
 _BODY = select(events.c.body).where(events.c.id == bindparam("event"))
 
 _TODO_INTAKE = (
@@ -171,11 +170,7 @@ class SqlJournal:
         return await self._database.read(read)
 
     async def next_due(self) -> datetime | None:
-        def read(connection: Connection) -> int | None:
-            both = (connection.execute(_NEXT_WAIT).scalar(), connection.execute(_NEXT_HOLD).scalar())
-            return min((due for due in both if due is not None), default=None)
-
-        return moment(await self._database.read(read))
+        return moment(await self._database.read(lambda connection: connection.execute(_NEXT_WAIT).scalar()))
 
     async def hint(self, stream: Stream, seconds: float) -> None:
         await self._hints.wait(stream, seconds)

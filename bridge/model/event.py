@@ -16,7 +16,8 @@ class Provenance(msgspec.Struct, frozen=True):
     """Where it was born and the path it took.
 
     `native` is the object's or activity's own id; `node` the bridge whose mark it carries ("" when none); `hops` how many bridges
-    it crossed; `url` a page people can open; `thread` what the place itself calls the root of the thread it was said in.
+    it crossed; `url` a page people can open; `thread` what the place itself calls the root of the thread it was said in, `about` what it
+    calls the thing that a sign or an order is about (which may never have crossed, so that only the place knows it).
     """
 
     native: Native
@@ -24,6 +25,7 @@ class Provenance(msgspec.Struct, frozen=True):
     hops: int = 0
     url: str | None = None
     thread: str | None = None
+    about: str | None = None
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -85,6 +85,10 @@ NOTICES: Mapping[str, str] = {
     ),
     "unknown.order": "I did not understand that. `!moot help` lists what I know.",
     "unknown.nothing": "I am the bridge of this community. `!moot help` lists what you can say to me.",
+    "which.community": (
+        "Several communities live here, and I cannot tell which one you mean. Say it in a room of the one you mean, and I answer you there in "
+        "private."
+    ),
     "unknown.long": "That is longer than anything I understand. `!moot help` lists what I know.",
     "unknown.one_line": "I read one plain line at a time, without hidden characters. Typed again by hand, it works.",
     "unknown.plain_letters": "I read plain letters only: a to z, digits and !. One of yours only looks like one. Typed again by hand, it works.",

@@ -242,13 +242,14 @@ async def test_an_entry_stuck_for_a_person_never_comes_due_by_itself(store: SqlS
     assert (await store.journal.backlog(NOW)).rows["intake"] == 1, "but it is not done either"
 
 
-async def test_the_next_due_is_the_earlier_of_waits_and_holds(store: SqlStore) -> None:
+async def test_waits_and_holds_each_say_when_they_come_due(store: SqlStore) -> None:
     (receipt,) = await store.journal.accept([intake("a")])
     said = event("said")
     await store.journal.commit([Park(Wait(receipt.seq, later(60), "later")), PutHold(hold(said, seconds=15))])
-    assert await store.journal.next_due() == later(15)
-    await store.journal.commit([EndHold(said.id, Ending.RELEASE, later(15))])
+    assert await store.decisions.next_due() == later(15)
     assert await store.journal.next_due() == later(60)
+    await store.journal.commit([EndHold(said.id, Ending.RELEASE, later(15))])
+    assert await store.decisions.next_due() is None
 
 
 async def test_the_record_tells_the_life_of_an_event(store: SqlStore) -> None:

@@ -53,9 +53,9 @@ async def test_nothing_revives_what_was_taken_back(store: SqlStore) -> None:
 
 async def test_a_late_create_of_something_taken_back_before_stays_dead(store: SqlStore) -> None:
     said = event("said")
-    assert await store.decisions.tombstoned(said.provenance.native) is False
+    assert await store.decisions.tombstoned(ObjectId("another"), said.provenance.native) is False
     await store.journal.commit([Retract(ObjectId("an id under which we never knew it"), said.provenance.native, NOW)])
-    assert await store.decisions.tombstoned(said.provenance.native) is True
+    assert await store.decisions.tombstoned(ObjectId("another"), said.provenance.native) is True
     await store.journal.commit([PutObject(known(said), said)])
     assert await store.objects.find(said.provenance.native) is None
 

@@ -170,7 +170,7 @@ async def test_what_was_taken_back_leaves_no_words_once_every_lane_has_passed(st
 async def test_a_tombstone_does_not_keep_the_name_in_a_fediverse_id(store: SqlStore, path: Path) -> None:
     native = follower("someone-unusual", "far")
     await store.journal.commit([Retract(ObjectId("never seen"), native, NOW)])
-    assert await store.decisions.tombstoned(native)
+    assert await store.decisions.tombstoned(ObjectId("never seen"), native)
     await store.database.truncate()
     assert traces(path, "someone-unusual") == []
 
