@@ -22,7 +22,7 @@ from bridge.model.place import Community, Place
 from bridge.ports import Absent, Clock, Intake, Need, Node, Reading, Refs, Store, Wire, Writing
 from bridge.settings import Matrix
 from protocols.matrix import translate
-from protocols.matrix.appservice import MOST_BODY, Appservice
+from protocols.matrix.appservice import MOST_BODY, Appservice, intake_of
 from protocols.matrix.capabilities import PATIENCE, ROOM
 from protocols.matrix.client import Client, Rejected, Silent
 from protocols.matrix.conversations import Conversations
@@ -127,10 +127,14 @@ class MatrixAdapter:
     def name_copy(self, object_id: ObjectId, place: Place) -> str | None:  # noqa: ARG002  (the homeserver names events)
         return None
 
-    async def prepare_room(self, room: str) -> Place:
-        """For linking: the bot enters a room (id or alias); what the room is. Raises BadSetting with what to do, Unreachable."""
+    async def prepare(self, name: str) -> Place:
+        """The bot enters a room (id or alias). Raises BadSetting with what to do, Unreachable."""
         await self._introduce()
-        return await self._rooms.prepare(room)
+        return await self._rooms.prepare(name)
+
+    async def recall(self, place: Native, native: str) -> Intake | None:
+        body = await self._rooms.event(place.id, native)
+        return intake_of(self.me, body, self._clock) if body is not None else None
 
     async def head_count(self, place: Native) -> tuple[int, int]:
         """People and ghosts in a room, for `!who`. Raises Unreachable, Rejected."""

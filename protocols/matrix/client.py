@@ -237,6 +237,11 @@ class Client:
         except msgspec.DecodeError as error:
             raise Unreachable("The homeserver's page of history cannot be read.") from error
 
+    async def event(self, room: str, event: str, *, by: str) -> bytes:
+        """https://spec.matrix.org/v1.18/client-server-api/#get_matrixclientv3roomsroomideventeventid. Raises Rejected when it is not there."""
+        method, path = nio.Api.room_get_event("", room, event)
+        return await self.request(method, path, user=by)
+
     async def invitations(self, user: str) -> dict[str, Any]:
         """Rooms that a user of ours (never the registration's sender: F9) is invited to, with what the invitation shows of them."""
         nothing: dict[str, Any] = {"limit": 0, "types": []}

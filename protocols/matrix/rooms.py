@@ -82,6 +82,13 @@ class Rooms:
             ) from refusal
         return Place(native=Native(MATRIX, found), kind=PlaceKind.ROOM, name=facts.name, openness=openness_of(facts))
 
+    async def event(self, room: str, event: str) -> bytes | None:
+        """One event as it is now, byte for byte; None when it is not there, or not for us."""
+        try:
+            return await self._client.event(room, event, by=self._me.bot)
+        except Rejected:
+            return None
+
     async def count(self, room: str) -> tuple[int, int]:
         """People and ghosts in a room, the bot not counted."""
         users = [user for user in await self._client.members(room, by=self._me.bot) if user != self._me.bot]

@@ -98,7 +98,7 @@ class MatrixSide:
         return runner
 
     async def link(self, room: str) -> Channel:
-        place = await self.adapter.prepare_room(room)
+        place = await self.adapter.prepare(room)
         channel = Channel(ChannelId("channel"), COMMONS, (place, GROUP))
         await self.store.journal.commit([PutCommunity(Community(COMMONS, "commons", "Commons")), PutChannel(channel)])
         self.channel = channel

@@ -97,8 +97,17 @@ def page(frame: Frame) -> str | None:
     return event_link(frame.raw.room_id, frame.raw.event_id, frame.me.server_name)
 
 
-def make(frame: Frame, content: Content, author: Actor, *, mark: OriginMark | None = None, thread: str | None = None) -> Read:
-    """The one event a matrix event becomes. `thread` is what Matrix calls the root of the thread it was said in."""
+def make(
+    frame: Frame,
+    content: Content,
+    author: Actor,
+    *,
+    mark: OriginMark | None = None,
+    thread: str | None = None,
+    about: str | None = None,
+) -> Read:
+    """The one event a matrix event becomes. `thread` is what Matrix calls the root of the thread it was said in, `about` what a sign or an
+    order points at."""
     return Read((
         Event(
             id=event_id(frame.me.secret, frame.native),
@@ -116,6 +125,7 @@ def make(frame: Frame, content: Content, author: Actor, *, mark: OriginMark | No
                 hops=max(0, mark.hops) if mark else 0,
                 url=page(frame),
                 thread=thread,
+                about=about,
             ),
         ),
     ))  # fmt: skip

@@ -36,7 +36,8 @@ def read(frame: Frame, refs: Refs) -> Reading:
     standing = read_relation(frame, refs, relation)
     words = read_words(content, frame.me, refs, answers=standing.answers)
     if not is_media(msgtype) and (asked := command.asked(words, frame.me)) is not None:
-        return command.read(frame, refs, asked, standing.answered)
+        answered = relation.in_reply_to if relation is not None and standing.answered is not None else None
+        return command.read(frame, refs, asked, standing.answered, answered.event_id if answered is not None else None)
     message = read_body(frame, content, msgtype, words, standing)
     if not message.text:
         return Ignored("a message without words")

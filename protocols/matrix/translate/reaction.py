@@ -38,7 +38,7 @@ def read(frame: Frame, refs: Refs) -> Reading:
     target = aim(frame, refs, relation.event_id)
     if target is None:
         return Ignored("a reaction to something in another room", refused=True)
-    return make(frame, Reaction(target=target.id, key=key), author_of(frame, refs), mark=content.mark)
+    return make(frame, Reaction(target=target.id, key=key), author_of(frame, refs), mark=content.mark, about=relation.event_id)
 
 
 def write(item: Item, reaction: Reaction, refs: Refs, me: Me) -> Wire | Omission:

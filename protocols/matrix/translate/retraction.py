@@ -31,7 +31,8 @@ def read(frame: Frame, refs: Refs) -> Reading:
     target = aim(frame, refs, native)
     if target is None:
         return Ignored("a redaction of something in another room", refused=True)
-    mine = target.known is None or target.known.author == Native(MATRIX, frame.raw.sender)
+    # What is not decided yet has no author here: that the homeserver allowed it is what counts.
+    mine = target.known is not None and target.known.author == Native(MATRIX, frame.raw.sender)
     reason = " ".join(scrub(content.reason or "").split())[:500]
     return make(frame, Retraction(target=target.id, reason=reason, moderator=not mine), author_of(frame, refs), mark=content.mark)
 

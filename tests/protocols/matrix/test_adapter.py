@@ -505,11 +505,11 @@ async def test_a_room_is_prepared_for_linking(house: House) -> None:
     }
     house.homeserver.aliases["#commons:hs.test"] = "!commons"
     house.homeserver.members.clear()
-    place = await house.adapter.prepare_room("#commons:hs.test")
+    place = await house.adapter.prepare("#commons:hs.test")
     assert (place.native, place.name, place.openness) == (ROOM, "Commons", Openness(Join.PUBLIC, History.SHARED))
     for wrong in ("#nothing:hs.test", "commons", "!closed"):
         with pytest.raises(BadSetting) as caught:
-            await house.adapter.prepare_room(wrong)
+            await house.adapter.prepare(wrong)
         assert caught.value.remedy
 
 
