@@ -35,12 +35,15 @@ class Outgoing(msgspec.Struct, frozen=True):
     refs: Refs
     me: Node
 
-    def actor(self, who: Native) -> str | None:
-        """The actor id of anybody: their own, or the one we serve for them. None when they have none here, or no more."""
+    def actor(self, who: Native, *, ended: bool = False) -> str | None:
+        """The actor id of anybody: their own, or the one we serve for them. None when they have none here, or no more.
+
+        `ended`: also the one that was taken back, which still says that it is gone and what of it is taken back.
+        """
         if who.protocol == ACTIVITYPUB:
             return who.id
         ghost = self.refs.ghost_of(ACTIVITYPUB, who)
-        return ghost.native.id if ghost is not None and ghost.ended is None else None
+        return ghost.native.id if ghost is not None and (ended or ghost.ended is None) else None
 
     def url(self, object_id: ObjectId) -> str | None:
         """What an object is called on the fediverse; None when it never crossed."""

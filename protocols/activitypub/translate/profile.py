@@ -86,7 +86,7 @@ def _seen_in(arrival: Arrival) -> Spot | None:
 
 def write_profile(out: Outgoing, profile: Profile, *, activity: str) -> Made:
     """`Update{Person}` with the actor as we serve it now (`document` of our own address), or its `Delete`."""
-    actor = out.actor(profile.actor.native)
+    actor = out.actor(profile.actor.native, ended=profile.ended)
     if actor is None:
         return NO_ACTOR
     document: object = actor

@@ -148,7 +148,7 @@ def write_retraction(out: Outgoing, retraction: Retraction, *, to_group: bool) -
     known = out.object(retraction.target)
     if known is None:
         return Lack("target.not_there", "What is taken back never crossed to the fediverse.")
-    actor = out.actor(known.author)
+    actor = out.actor(known.author, ended=True)
     if actor is None:
         return NO_ACTOR
     if known.kind in {"reaction", "boost"}:
