@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import html
+import re
+from collections.abc import Set as AbstractSet
+
+import msgspec
 
 from bridge.model.capability import Capabilities
 from bridge.model.content import Content, Edit, Message
 from bridge.model.content.message import Attachment
+from bridge.model.event import Event
+from bridge.model.ids import Native
 from bridge.model.richtext import RichText, from_plain
+from bridge.norms.consent import UNLINK
 
+_MENTION = re.compile(r'<a data-mention="(\d+)">(.*?)</a>', re.DOTALL)
 _KINDS = {"image": "a picture", "video": "a video", "audio": "a recording"}
 
 
@@ -21,6 +29,30 @@ def degrade(content: Content, capabilities: Capabilities, url: str | None) -> Co
     return content
 
 
+def transformed(event: Event, transforms: AbstractSet[str], unlinked: AbstractSet[Native]) -> Event:
+    """The event as norms want it shown: under `unlink`, people of `unlinked` are plain text without a link (norms.md N01)."""
+    content = event.content
+    if UNLINK not in transforms or not unlinked or not isinstance(content, Message | Edit):
+        return event
+    message = content if isinstance(content, Message) else content.message
+    plain = _unlink(message, unlinked)
+    changed: Content = plain if isinstance(content, Message) else Edit(target=content.target, message=plain)
+    return msgspec.structs.replace(event, content=changed)
+
+
+def _unlink(message: Message, unlinked: AbstractSet[Native]) -> Message:
+    """In canonical text a mention is `<a data-mention="N">`, N an index into `mentions`; those that stay are numbered anew."""
+    kept = [number for number, mention in enumerate(message.mentions) if mention.actor not in unlinked]
+    numbers = {old: new for new, old in enumerate(kept)}
+
+    def link(found: re.Match[str]) -> str:
+        new = numbers.get(int(found[1]))
+        return found[2] if new is None else f'<a data-mention="{new}">{found[2]}</a>'
+
+    text = RichText(html=_MENTION.sub(link, message.text.html), plain=message.text.plain)
+    return msgspec.structs.replace(message, text=text, mentions=tuple(message.mentions[number] for number in kept))
+
+
 def _fit(message: Message, capabilities: Capabilities, url: str | None) -> Message:
     text = message.text
     attachments = message.attachments
@@ -31,17 +63,7 @@ def _fit(message: Message, capabilities: Capabilities, url: str | None) -> Messa
         text = _shortened(text, capabilities.max_text, url)
     if text is message.text and attachments is message.attachments:
         return message
-    return Message(
-        text=text,
-        reply_to=message.reply_to,
-        thread=message.thread,
-        mentions=message.mentions,
-        language=message.language,
-        title=message.title,
-        note=message.note,
-        attachments=attachments,
-        manner=message.manner,
-    )
+    return msgspec.structs.replace(message, text=text, attachments=attachments)
 
 
 def _line(attachment: Attachment) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from bridge.model.item import Destination, Item, Omission
 from bridge.model.place import Place, PlaceKind
 from bridge.norms.decision import Decision, Verdict
 from bridge.norms.wording import sentence
-from bridge.relay.degrade import degrade
+from bridge.relay.degrade import degrade, transformed
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -59,11 +59,12 @@ def plan(
     *,
     is_root: bool,
     earlier: Mapping[Native, bool] | None = None,
+    unlinked: frozenset[Native] = frozenset(),
 ) -> Plan:
-    """Items for every place whose ruling is PASS, an omission for every place that cannot have it.
+    """Items for every place whose ruling is PASS, an omission for every place that cannot have it; what waits gives neither.
 
-    `is_root`: nothing it answers has crossed, so elsewhere it starts a thread. `earlier`: for a retraction or an edit, whether the
-    object is known to be in the place at all (True when unknown).
+    `is_root`: nothing it answers has crossed, so elsewhere it starts a thread. `earlier`: for what is about an object, whether that is
+    known to be in the place at all (True when unknown). `unlinked`: the people whom the transform `unlink` makes plain text.
     """
     items: list[Item] = []
     omissions: list[Omission] = []
@@ -71,10 +72,10 @@ def plan(
         ruling = decision.ruling(route.place.native)
         if ruling is None:
             continue
+        if ruling.verdict in (Verdict.DELAY, Verdict.HOLD):
+            continue
         if ruling.verdict is not Verdict.PASS:
-            if decision.reasons:
-                reason = decision.reasons[0]
-                omissions.append(Omission(event.id, route.place.native, reason.code, sentence(reason.code)))
+            omissions.append(Omission(event.id, route.place.native, ruling.reason, sentence(ruling.reason)))
             continue
         if earlier is not None and not earlier.get(route.place.native, True):
             continue
@@ -82,7 +83,7 @@ def plan(
             code = "audience.not_carried"
             omissions.append(Omission(event.id, route.place.native, code, sentence(code)))
             continue
-        placed = msgspec.structs.replace(event, audience=ruling.audience)
+        placed = msgspec.structs.replace(transformed(event, ruling.transforms, unlinked), audience=ruling.audience)
         items += _items_for(placed, route, secret, is_root, omissions)
     return Plan(tuple(items), tuple(omissions))
 

@@ -1,0 +1,157 @@
+"""Loads the frozen facts that one judgement needs; nothing else is read for a decision, and nothing here decides."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bridge.model.actor import ActorKind
+from bridge.model.content import Message
+from bridge.model.content.release import Ending
+from bridge.model.event import Event
+from bridge.model.ids import ACTIVITYPUB, Native, Protocol, derive
+from bridge.model.place import Channel, Place, PlaceKind
+from bridge.model.record import Hold, KnownObject
+from bridge.norms.context import ActorFacts, Context, Crossing, Keep, Rank, TargetFacts
+from bridge.norms.norm import words_of
+from bridge.ports import Clock, Node, Store
+from bridge.relay.plan import targets_of
+
+__all__ = ["KEPT_CROSSING", "Contexts", "destinations", "group_of", "home_protocol", "words_hash"]
+
+KEPT_CROSSING = "keep.cross"
+"""In `Hold.waited`: its author's own act (📣, `!cross this`) lets this one cross, also when it is judged again."""
+
+_A_MOMENT = timedelta(seconds=1)
+"""What is due but not yet released still waits: its answer comes after it."""
+
+_AUTOMATED = (ActorKind.SERVICE, ActorKind.APPLICATION)
+
+
+def group_of(channel: Channel) -> Place | None:
+    """The group this node serves for the channel."""
+    return next((place for place in channel.places if place.kind is PlaceKind.GROUP), None)
+
+
+def home_protocol(channel: Channel) -> Protocol:
+    """The network of the channel's group: whose people need no yes to be heard there."""
+    return next((place.native.protocol for place in channel.places if place.kind is not PlaceKind.ROOM), ACTIVITYPUB)
+
+
+def destinations(channel: Channel, origin: Native) -> tuple[Place, ...]:
+    """Where something said in `origin` may go: the channel's other places, and a group of ours itself, which announces to its followers."""
+    return tuple(place for place in channel.places if place.native != origin or place.kind is PlaceKind.GROUP)
+
+
+def words_hash(secret: bytes, event: Event) -> str | None:
+    """The loop guard's keyed hash of author, normalised words and files (norms.md 3.2); None for what brings no words."""
+    message = event.content
+    if not isinstance(message, Message):
+        return None
+    words = " ".join(message.text.plain.casefold().split())
+    return derive(secret, "relayed", str(event.author.native), words, *(attachment.url for attachment in message.attachments))
+
+
+class Contexts:
+    """`load` gives what `judge` may see of one event; `default_grace` in seconds for people who chose nothing."""
+
+    def __init__(self, node: Node, store: Store, clock: Clock, *, default_grace: int) -> None:
+        self._node = node
+        self._store = store
+        self._clock = clock
+        self._default_grace = default_grace
+
+    async def load(
+        self,
+        event: Event,
+        channel: Channel,
+        *,
+        keep: Keep = Keep.UNSAID,
+        hold: Hold | None = None,
+        released: Ending | None = None,
+    ) -> Context:
+        """`hold`, `released`: its own wait, and how that ended. Raises StorageError."""
+        now = self._clock.now()
+        author = await self._author(event, channel)
+        return Context(
+            now=now,
+            node=self._node.domain,
+            origin=channel.place(event.place) or Place(event.place, PlaceKind.ROOM),
+            destinations=destinations(channel, event.place),
+            author=author,
+            target=await self._target(event, now),
+            keep=keep,
+            released=released,
+            waits=frozenset(hold.waited) if hold is not None else frozenset(),
+            relayed_before=await self._relayed_before(event),
+            default_grace=self._default_grace,
+            unlinked=await self._unlinked(event, channel),
+        )
+
+    async def _author(self, event: Event, channel: Channel) -> ActorFacts:
+        author, decisions = event.author, self._store.decisions
+        needs_consent = author.native.protocol != home_protocol(channel)
+        released = 0 if needs_consent else await decisions.released_count(author.native, event.community)
+        return ActorFacts(
+            rank=Rank.KNOWN if needs_consent else await self._rank(author.native, channel, released),
+            needs_consent=needs_consent,
+            consent=await decisions.consent(author.native, event.community),
+            marks=author.marks,
+            ghost_of_ours=await self._store.directory.ghost(author.native) is not None,
+            automated=author.kind in _AUTOMATED,
+            released=released,
+        )
+
+    async def _rank(self, actor: Native, channel: Channel, released: int) -> Rank:
+        if released:
+            return Rank.NEWCOMER
+        group = group_of(channel)
+        follow = await self._store.directory.follow(actor, group.native) if group is not None else None
+        return Rank.READER if follow is not None and follow.accepted is not None else Rank.VISITOR
+
+    async def _target(self, event: Event, now: datetime) -> TargetFacts | None:
+        """The nearest thing it is about: what is answered, edited or reacted to."""
+        targets = targets_of(event.content)
+        if not targets:
+            return None
+        known = await self._store.objects.get(targets[0])
+        hold = await self._store.decisions.hold_on(targets[0])
+        return _facts(known, hold, now)
+
+    async def _relayed_before(self, event: Event) -> bool:
+        hash_ = words_hash(self._node.secret, event)
+        if hash_ is None or not await self._store.decisions.relayed(hash_):
+            return False
+        # What crossed to one place and waits for another is judged twice: its own first crossing is no repeat.
+        return await self._store.objects.find(event.provenance.native) is None
+
+    async def _unlinked(self, event: Event, channel: Channel) -> frozenset[Native]:
+        words = words_of(event.content)
+        if words is None:
+            return frozenset()
+        home = home_protocol(channel)
+        unlinked = set()
+        for person in {mention.actor for mention in words.mentions if mention.actor.protocol != home}:
+            consent = await self._store.decisions.consent(person, event.community)
+            if consent is None or consent.in_room(event.place) is Crossing.OFF:
+                unlinked.add(person)
+        return frozenset(unlinked)
+
+
+def _facts(known: KnownObject | None, hold: Hold | None, now: datetime) -> TargetFacts | None:
+    if known is None:
+        if hold is None:
+            return None
+        return TargetFacts(author=hold.author, crossed=False, held_until=_until(hold, now), held_for_review=hold.kind == "review")
+    return TargetFacts(
+        author=known.author,
+        crossed=known.crossed_at is not None,
+        audience=known.audience,
+        held_until=_until(hold, now) if hold is not None else None,
+        held_for_review=hold is not None and hold.kind == "review",
+        retracted=known.retracted_at is not None,
+        crossed_at=known.crossed_at,
+    )
+
+
+def _until(hold: Hold, now: datetime) -> datetime:
+    return max(hold.due_at, now + _A_MOMENT)

@@ -1,0 +1,288 @@
+"""Takes one event across: facts, judgement, plan, and the list of changes that makes it so in one transaction.
+
+Design section 2. Every call ends with the event crossed, held, kept, folded or refused; never with nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import msgspec
+
+from bridge.changes import (
+    AppendItem,
+    Change,
+    EndEvent,
+    EndHold,
+    EraseEvent,
+    NoteRelayed,
+    PutActor,
+    PutCopy,
+    PutDecision,
+    PutGhost,
+    PutHold,
+    PutObject,
+    PutOmission,
+    Retract,
+)
+from bridge.model.audience import meet
+from bridge.model.content import Boost, Edit, Message, Profile, Reaction, Retraction, tag_of
+from bridge.model.content.release import Ending
+from bridge.model.event import Event, decode, encode
+from bridge.model.ids import ACTIVITYPUB, Native, ObjectId, Protocol, derive
+from bridge.model.item import Omission
+from bridge.model.place import Channel, Place
+from bridge.model.record import Hold, KnownObject
+from bridge.moderation.holds import hold_of
+from bridge.moderation.telling import tell
+from bridge.norms.context import Context, Keep, Rank
+from bridge.norms.decision import Decision, Verdict
+from bridge.norms.judge import judge
+from bridge.norms.wording import sentence
+from bridge.ports import Adapter, Clock, Node, Store
+from bridge.relay.context import KEPT_CROSSING, Contexts, home_protocol, words_hash
+from bridge.relay.degrade import transformed
+from bridge.relay.notices import Notices
+from bridge.relay.plan import Plan, plan, targets_of
+from bridge.relay.routes import Routes
+
+__all__ = ["Crossing"]
+
+REMEMBERED = timedelta(hours=24)
+"""How long the loop guard knows words again, and how long a stranger who was told something is not told more (norms.md 3.2, 3.7)."""
+
+_ENDED = {Verdict.STAY: "kept local", Verdict.DECLINE: "refused"}
+
+
+class Crossing:
+    """`cross` for words, signs and faces; `take_back` for retractions. Both only read; what they return is committed by the relay."""
+
+    def __init__(
+        self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], clock: Clock, *, contexts: Contexts, notices: Notices
+    ) -> None:
+        self._node = node
+        self._store = store
+        self._adapters = adapters
+        self._clock = clock
+        self._contexts = contexts
+        self._routes = Routes(store, adapters)
+        self._notices = notices
+
+    async def cross(
+        self, event: Event, *, keep: Keep = Keep.UNSAID, hold: Hold | None = None, released: Ending | None = None
+    ) -> list[Change]:
+        """`hold` and `released` when it waited: it is then judged again, with how the wait ended. Raises StorageError."""
+        channel = await self._channel(event)
+        if channel is None:
+            return _unlinked(event)
+        if await self._store.decisions.tombstoned(ObjectId(event.id), event.provenance.native):
+            return [EraseEvent(event.id, "taken back")]
+        if isinstance(event.content, Edit) and (folded := await self._fold(event, event.content)) is not None:
+            return folded
+        context = await self._contexts.load(event, channel, keep=keep, hold=hold, released=released)
+        decision = judge(event, context)
+        planned = await self._plan(event, decision, context)
+        now = context.now
+        changes: list[Change] = [PutDecision(decision, now)]
+        if hold is not None and released is not None:
+            changes.append(EndHold(event.id, released, now))
+        waited = (*(hold.waited if hold is not None else ()), *((KEPT_CROSSING,) if keep is Keep.CROSS else ()))
+        wait = hold_of(event, decision, now, waited)
+        if wait is not None:
+            changes.append(PutHold(wait))
+        if planned.items:
+            changes += await self._birth(event, decision, context)
+            changes += [AppendItem(item, now) for item in planned.items]
+        if wait is not None or decision.mildest is Verdict.PASS:
+            changes += [PutOmission(omission) for omission in planned.omissions]
+        changes += await self._tell(event, decision, context.author.rank, channel)
+        if wait is None:
+            changes.append(_end(event, decision, planned, released))
+        return changes
+
+    async def _channel(self, event: Event) -> Channel | None:
+        channel = await self._store.directory.channel(event.channel)
+        return channel if channel is not None and channel.place(event.place) is not None else None
+
+    async def _plan(self, event: Event, decision: Decision, context: Context) -> Plan:
+        if decision.mildest is not Verdict.PASS:
+            return Plan((), ())
+        routes = await self._routes.load(event, context.destinations)
+        return plan(
+            event,
+            decision,
+            routes,
+            self._node.secret,
+            is_root=await self._is_root(event),
+            earlier=await self._earlier(event, context.destinations),
+            unlinked=context.unlinked,
+        )
+
+    async def _is_root(self, event: Event) -> bool:
+        """Does it begin a thread for those who only see what crossed?"""
+        if not isinstance(event.content, Message):
+            return False
+        for target in targets_of(event.content):
+            known = await self._store.objects.get(target)
+            if known is not None and known.retracted_at is None:
+                return False
+        return True
+
+    async def _earlier(self, event: Event, places: tuple[Place, ...]) -> Mapping[Native, bool] | None:
+        """For what is about an object: is that in the place? A copy whose name is still on its way counts."""
+        if isinstance(event.content, Message) or not targets_of(event.content):
+            return None
+        target = targets_of(event.content)[0]
+        known = await self._store.objects.get(target)
+        if known is None:
+            return dict.fromkeys((place.native for place in places), False)
+        decided = await self._store.decisions.decision(known.id)  # type: ignore[arg-type]  # an object bears the id of its first event
+        there = {}
+        for place in places:
+            ruling = decided.ruling(place.native) if decided is not None else None
+            passed = ruling is not None and ruling.verdict is Verdict.PASS
+            there[place.native] = (
+                known.place == place.native or passed or await self._store.objects.copy(known.id, place.native) is not None
+            )
+        return there
+
+    async def _birth(self, event: Event, decision: Decision, context: Context) -> list[Change]:
+        """What exists from now on: the object or its new form, the names we give its copies, and a new face."""
+        passing = [(native, ruling) for native, ruling in decision.rulings if ruling.verdict is Verdict.PASS]
+        audience = meet(ruling.audience for _, ruling in passing)
+        transforms = frozenset[str]().union(*(ruling.transforms for _, ruling in passing))
+        shown = msgspec.structs.replace(transformed(event, transforms, context.unlinked), audience=audience, wire=None)
+        match event.content:
+            case Message() | Reaction() | Boost():
+                known = _known(event, context)
+                known = msgspec.structs.replace(known, audience=audience)
+                changes: list[Change] = [PutObject(known, shown)]
+                for native, _ in passing:
+                    if native != event.place and (name := self._name(known.id, native, context)) is not None:
+                        changes.append(PutCopy(known.id, native, name))
+                if (hash_ := words_hash(self._node.secret, event)) is not None:
+                    changes.append(NoteRelayed(hash_, context.now + REMEMBERED))
+                return changes
+            case Edit(target=target):
+                return await self._renewed(shown, target)
+            case Profile(actor=actor):
+                changes = [PutActor(actor, event.at)]
+                ghost = await self._store.directory.ghost_of(ACTIVITYPUB, actor.native)
+                if ghost is not None and ghost.ended is None:
+                    changes.append(PutGhost(msgspec.structs.replace(ghost, name=actor.name, avatar=actor.avatar)))
+                return changes
+            case _:
+                return []
+
+    def _name(self, object_id: ObjectId, native: Native, context: Context) -> str | None:
+        place = next((place for place in context.destinations if place.native == native), None)
+        adapter = self._adapters.get(native.protocol)
+        return adapter.name_copy(object_id, place) if place is not None and adapter is not None else None
+
+    async def _renewed(self, edit: Event, target: ObjectId) -> list[Change]:
+        """The object's own event with the new words: who said it, when and where in the thread stay as they were."""
+        known, current = await self._store.objects.get(target), await self._store.objects.current(target)
+        if known is None or current is None or not isinstance(edit.content, Edit) or not isinstance(current.content, Message):
+            return []
+        old, new = current.content, edit.content.message
+        message = msgspec.structs.replace(new, reply_to=old.reply_to, thread=old.thread)
+        audience = meet((current.audience, edit.audience))
+        form = msgspec.structs.replace(current, content=message, audience=audience)
+        return [PutObject(msgspec.structs.replace(known, audience=audience, updated_at=edit.at), form)]
+
+    async def _fold(self, event: Event, edit: Edit) -> list[Change] | None:
+        """An edit of what still waits changes what waits; one that is older than what is shown changes nothing. Else None."""
+        hold = await self._store.decisions.hold_on(edit.target)
+        if hold is not None and hold.author == event.author.native:
+            waiting = decode(hold.body)
+            if isinstance(waiting.content, Message):
+                old = waiting.content
+                message = msgspec.structs.replace(edit.message, reply_to=old.reply_to, thread=old.thread)
+                form = msgspec.structs.replace(waiting, content=message, wire=event.wire if waiting.wire is not None else None)
+                if await self._store.objects.get(edit.target) is None:
+                    return [PutHold(msgspec.structs.replace(hold, body=encode(form))), EraseEvent(event.id, "folded")]
+        known = await self._store.objects.get(edit.target)
+        if known is not None and known.updated_at is not None and event.at < known.updated_at:
+            return [EraseEvent(event.id, "older than what is shown")]
+        return None
+
+    async def take_back(self, event: Event, retraction: Retraction) -> list[Change]:
+        """Nothing stands before a retraction but the question whose words they were (I6, rule O10). Raises StorageError."""
+        now = self._clock.now()
+        known = await self._store.objects.get(retraction.target)
+        hold = await self._store.decisions.hold_on(retraction.target)
+        owner = known.author if known is not None else hold.author if hold is not None else None
+        if owner is not None and owner != event.author.native and not retraction.moderator:
+            code = "audience.not_the_author"
+            return [PutOmission(Omission(event.id, event.place, code, sentence(code))), EraseEvent(event.id, "refused")]
+        gone = Retract(retraction.target, known.native if known is not None else None, now)
+        if known is None or known.retracted_at is not None:
+            return [gone, EraseEvent(event.id, "taken back")]
+        exact = msgspec.structs.replace(retraction, moderator=owner != event.author.native)
+        event = msgspec.structs.replace(event, content=exact)
+        channel = await self._store.directory.channel(known.channel)
+        if channel is None:
+            return [gone, EndEvent(event.id, "taken back")]
+        context = await self._contexts.load(event, channel)
+        decision = judge(event, context)
+        planned = await self._plan(event, decision, context)
+        changes: list[Change] = [PutDecision(decision, now), gone]
+        changes += [AppendItem(item, now) for item in planned.items]
+        changes += [PutOmission(omission) for omission in planned.omissions]
+        changes.append(EndEvent(event.id, "crossed" if planned.items else "taken back"))
+        return changes
+
+    async def _tell(self, event: Event, decision: Decision, rank: Rank, channel: Channel) -> list[Change]:
+        if decision.explanation is None:
+            return []
+        person, now = event.author.native, self._clock.now()
+        told = derive(self._node.secret, "told", str(person))
+        near = person.protocol == home_protocol(channel)
+        notices = tell(
+            event,
+            decision,
+            rank,
+            may_write=near or await self._store.directory.conversation(person) is not None,
+            told_recently=await self._store.decisions.relayed(told),
+        )
+        changes = await self._notices.items(notices, event, event.community, now)
+        return [*changes, NoteRelayed(told, now + REMEMBERED)] if changes else []
+
+
+def _end(event: Event, decision: Decision, planned: Plan, released: Ending | None) -> Change:
+    """How it ended, for people. What stays where it was written keeps nothing of it here."""
+    if planned.items:
+        return EndEvent(event.id, "crossed")
+    if released is Ending.RETURN:
+        return EraseEvent(event.id, "returned")
+    if planned.omissions and decision.mildest is Verdict.PASS:
+        return EraseEvent(event.id, "left out")
+    return EraseEvent(event.id, _ENDED.get(decision.mildest, "kept local"))
+
+
+def _unlinked(event: Event) -> list[Change]:
+    """The room was unlinked, or the community retired, while this was on its way."""
+    omission = Omission(event.id, event.place, "place.unlinked", "The place where this was said is not linked any more.")
+    return [PutOmission(omission), EraseEvent(event.id, "left out")]
+
+
+def _known(event: Event, context: Context) -> KnownObject:
+    content = event.content
+    thread, reply_to = (content.thread, content.reply_to) if isinstance(content, Message) else (None, None)
+    if isinstance(content, Reaction | Boost):
+        reply_to = content.target
+    return KnownObject(
+        id=ObjectId(event.id),
+        community=event.community,
+        channel=event.channel,
+        native=event.provenance.native,
+        place=event.place,
+        author=event.author.native,
+        kind=tag_of(content),
+        audience=event.audience,
+        thread=thread,
+        reply_to=reply_to,
+        crossed_at=context.now,
+        updated_at=event.at,
+    )

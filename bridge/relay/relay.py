@@ -1,0 +1,253 @@
+"""The second loop: EVENTS to OUT. One community's events are judged one after the other, each in one transaction with everything it means.
+
+Design section 2. What goes wrong in our own code ends that one event, with its reason on record, and the community goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+import msgspec
+
+from bridge.changes import Change, EndEvent, EndHold, EraseEvent, JoinRoster, LeaveRoster, PutChannel, PutCopy, PutOmission, PutPlace
+from bridge.errors import Conflict, OperatorError, StorageError, Unreachable
+from bridge.logs import logger
+from bridge.model.content import (
+    Boost,
+    Command,
+    Edit,
+    Membership,
+    Message,
+    Notice,
+    Profile,
+    Reaction,
+    Release,
+    Retraction,
+    Setting,
+    Sighting,
+    tag_of,
+)
+from bridge.model.content.release import Ending
+from bridge.model.event import Event, decode
+from bridge.model.ids import EventId, Protocol
+from bridge.model.item import Omission
+from bridge.model.record import Hold
+from bridge.moderation.acts import BY_AUTHOR
+from bridge.moderation.commands import GRACES, mark_of
+from bridge.moderation.holds import Action, Refused
+from bridge.norms.context import Keep
+from bridge.ports import Adapter, Clock, Node, Store, Stream
+from bridge.relay.context import KEPT_CROSSING, Contexts
+from bridge.relay.crossing import Crossing
+from bridge.relay.loading import Loader
+from bridge.relay.memberships import Memberships
+from bridge.relay.notices import Notices
+from bridge.relay.orders import Orders
+from bridge.relay.plan import place_roster
+
+__all__ = ["Relay"]
+
+TURN = 32
+"""Events of one community before another has its turn."""
+
+TRIES = 5
+"""Times one event is tried when somebody else wrote first."""
+
+LONGEST_NAP = 1.0
+"""Seconds between two looks when no hint comes; a lost hint costs no more."""
+
+_log = logger()
+
+
+class Relay:
+    """`run` until cancelled, or `step` by step. `default_grace` in seconds for members who chose nothing."""
+
+    def __init__(
+        self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], loader: Loader, clock: Clock, *, default_grace: int = 15
+    ) -> None:
+        self._store = store
+        self._adapters = adapters
+        self._clock = clock
+        self._notices = Notices(node, store, adapters)
+        self._crossing = Crossing(
+            node, store, adapters, clock, contexts=Contexts(node, store, clock, default_grace=default_grace), notices=self._notices
+        )
+        self._memberships = Memberships(node, store, adapters, clock)
+        self._orders = Orders(
+            node,
+            store,
+            adapters,
+            clock,
+            crossing=self._crossing,
+            notices=self._notices,
+            loader=loader,
+            graces=GRACES | {default_grace},
+            default_grace=default_grace,
+        )
+
+    async def run(self) -> None:
+        """What the store answers when it is in trouble is waited out; the node's health tells of it."""
+        _log.info("loop.started", loop="relay")
+        try:
+            while True:
+                try:
+                    if not await self.step():
+                        await self._store.journal.hint(Stream.EVENTS, await self._nap())
+                except StorageError as error:
+                    _log.error("loop.failed", loop="relay", code=error.code, reason=error.private)
+                    await self._clock.sleep(LONGEST_NAP)
+        finally:
+            _log.info("loop.stopped", loop="relay")
+
+    async def step(self) -> bool:
+        """What is due and what is new, once round; True when there was anything. Raises StorageError."""
+        busy = await self._release_due()
+        for community in await self._store.journal.pending(Stream.EVENTS):
+            for seq, event in await self._store.journal.read_events(community, TURN):
+                await self._relay(seq, event)
+                busy = True
+        return busy
+
+    async def _nap(self) -> float:
+        due = await self._store.decisions.next_due()
+        if due is None:
+            return LONGEST_NAP
+        return min(LONGEST_NAP, max(0.0, (due - self._clock.now()).total_seconds()))
+
+    # ------------------------------------------------------------------------------------------------------ one event
+
+    async def _relay(self, seq: int, event: Event) -> None:
+        """Raises StorageError when nothing could be written."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                changes = await self._changes(event)
+                await self._store.journal.commit(changes, stream=Stream.EVENTS, lane=event.community, upto=seq)
+                _log.debug("event.judged", event_id=event.id, community=event.community, content=tag_of(event.content))
+                return
+            except Conflict as error:
+                if attempt == TRIES:
+                    await self._fail(seq, event, error)
+            except StorageError:
+                raise
+            except Exception as error:  # noqa: BLE001  (a bug of ours must cost one event, not a community)
+                await self._fail(seq, event, error)
+                return
+
+    async def _fail(self, seq: int, event: Event, error: Exception) -> None:
+        _log.error("event.parked", event_id=event.id, community=event.community, content=tag_of(event.content), exc_info=error)
+        text = "Something went wrong inside this bridge, so it was not carried. The operator's log says what."
+        changes: list[Change] = [PutOmission(Omission(event.id, event.place, "invariant", text)), EndEvent(event.id, "failed")]
+        if isinstance(event.content, Release):
+            # A wait whose end cannot be carried out must not come due again and again.
+            changes.append(EndHold(event.content.held, Ending.LOCAL, self._clock.now()))
+        await self._store.journal.commit(changes, stream=Stream.EVENTS, lane=event.community, upto=seq)
+
+    async def _changes(self, event: Event) -> list[Change]:
+        content = event.content
+        match content:
+            case Message() | Edit() | Boost():
+                return await self._crossing.cross(event)
+            case Reaction():
+                keep = mark_of(content.key)
+                ordered = await self._orders.mark(event, content, keep) if keep is not None else None
+                return ordered if ordered is not None else await self._crossing.cross(event)
+            case Retraction():
+                return await self._crossing.take_back(event, content)
+            case Profile():
+                return await self._memberships.ended(event, content) if content.ended else await self._crossing.cross(event)
+            case Membership():
+                return await self._memberships.change(event, content)
+            case Command():
+                return await self._orders.command(event, content)
+            case Release():
+                return await self._released(event, content)
+            case Setting():
+                return await self._set(event, content)
+            case Sighting():
+                return await self._sighted(event, content)
+            case Notice():
+                return [EraseEvent(event.id, "noted")]
+            case _:
+                assert_never(content)
+
+    async def _released(self, event: Event, release: Release) -> list[Change]:
+        """A wait ended: what waited is judged once more, knowing how. Nothing follows when it was taken back meanwhile."""
+        hold = await self._store.decisions.hold(release.held)
+        if hold is None:
+            return [EndEvent(event.id, "answered")]
+        waiting = decode(hold.body)
+        changes = await self._crossing.cross(waiting, keep=_keep(release, hold), hold=hold, released=release.ending)
+        if not any(isinstance(change, EndHold) for change in changes):
+            changes.append(EndHold(hold.event_id, release.ending, self._clock.now()))
+        _log.info("hold.released", event_id=hold.event_id, community=hold.community, kind=hold.kind, outcome=str(release.ending))
+        return [*changes, EndEvent(event.id, "answered")]
+
+    async def _set(self, event: Event, setting: Setting) -> list[Change]:
+        channel = await self._store.directory.channel(event.channel)
+        place = channel.place(event.place) if channel is not None else None
+        if channel is None or place is None:
+            return [EraseEvent(event.id, "noted")]
+        if setting.successor is not None:
+            return await self._moved(event, setting.successor)
+        changed = msgspec.structs.replace(
+            place,
+            openness=setting.openness if setting.openness is not None else place.openness,
+            name=setting.name if setting.name is not None else place.name,
+        )
+        return [PutPlace(changed), EraseEvent(event.id, "noted")]
+
+    async def _moved(self, event: Event, successor: str) -> list[Change]:
+        """The room is replaced by another: the conversation goes on there, if the bridge may enter."""
+        channel = await self._store.directory.channel(event.channel)
+        adapter = self._adapters.get(event.place.protocol)
+        if channel is None or adapter is None:
+            return [EraseEvent(event.id, "noted")]
+        try:
+            new = await adapter.prepare(successor)
+        except (OperatorError, Unreachable) as error:
+            _log.warning(
+                "room.left", place=event.place.id, reason=error.private, remedy="Link the new room with `folkmoot community link`."
+            )
+            text = "The room has moved, and the bridge could not follow: " + error.public
+            return [PutOmission(Omission(event.id, event.place, "place.moved", text)), EndEvent(event.id, "left out")]
+        places = tuple(new if place.native == event.place else place for place in channel.places)
+        old = next(place for place in channel.places if place.native == event.place)
+        changes: list[Change] = [PutChannel(msgspec.structs.replace(channel, places=places))]
+        changes += [LeaveRoster(place_roster(old, event.community), old.native)]
+        changes += [JoinRoster(place_roster(new, event.community), where, new.native) for where in adapter.destinations(new)]
+        return [*changes, EraseEvent(event.id, "noted")]
+
+    async def _sighted(self, event: Event, sighting: Sighting) -> list[Change]:
+        """The echo of our own item: the receipt that a crash between sending and noting cannot lose."""
+        known = await self._store.objects.get(sighting.target)
+        if known is None or await self._store.objects.copy(sighting.target, event.place) is not None:
+            return [EraseEvent(event.id, "noted")]
+        return [PutCopy(sighting.target, event.place, sighting.native), EraseEvent(event.id, "noted")]
+
+    # ------------------------------------------------------------------------------------------------------ holds
+
+    async def _release_due(self) -> bool:
+        """In the order in which they began to wait, so that an answer never comes before what it answers."""
+        due = await self._store.decisions.holds_due(self._clock.now(), 500)
+        for hold in sorted(due, key=lambda one: (one.due_at, one.since)):
+            await self._store.journal.commit(await self._orders.due(hold))
+        return bool(due)
+
+    async def decide(self, event_id: EventId, action: Action, by: str, reason: str = "") -> Hold:
+        """A person's word about a hold; it is durable when this returns. Raises OperatorError when it is not theirs to decide."""
+        hold = await self._store.decisions.hold(event_id)
+        if hold is None:
+            raise OperatorError(f"nothing waits under {event_id}", remedy="`folkmoot holds list` shows what does.")
+        changes = await self._orders.decide(hold, action, by, reason)
+        if isinstance(changes, Refused):
+            raise OperatorError(changes.text, remedy="`folkmoot holds list` shows what waits for you.")
+        await self._store.journal.commit(changes)
+        return hold
+
+
+def _keep(release: Release, hold: Hold) -> Keep:
+    """What its author has said about this one."""
+    if release.by == BY_AUTHOR:
+        return {Ending.RELEASE: Keep.CROSS, Ending.LOCAL: Keep.LOCAL, Ending.RETURN: Keep.LOCAL}[release.ending]
+    return Keep.CROSS if KEPT_CROSSING in hold.waited else Keep.UNSAID
