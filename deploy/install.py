@@ -148,7 +148,7 @@ def _install_packages(environment: Path, name: str, what: str) -> None:
     installer = _installer(environment)
     tool = "uv" if "uv" in Path(installer[0]).name else "pip"
     say(f"installing {count} packages into {environment.name} with {tool} ({what})")
-    _run([*installer, "--require-hashes", "-r", str(requirements)], f"install the packages of {requirements.name}")
+    _run([*installer, "--require-hashes", "-r", str(requirements)], f"install the packages of {requirements.name}", packages=count)
     _stamp(environment, name)
     say(f"{environment.name}: ready after {time.monotonic() - started:.0f} s ({python})")
 
@@ -187,7 +187,7 @@ def _installer(environment: Path) -> list[str]:
     if subprocess.run([python, "-m", "pip", "--version"], check=False, capture_output=True).returncode != 0:
         # An environment made by uv has no pip in it, and uv may be gone since.
         _run([python, "-m", "ensurepip", "--default-pip"], "put pip into the environment")
-    return [python, "-m", "pip", "install", "--disable-pip-version-check"]
+    return [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
 
 
 def _install_programs() -> None:
@@ -208,22 +208,54 @@ def _install_programs() -> None:
     say(f"tests/programs: ready after {time.monotonic() - started:.0f} s")
 
 
-def _run(command: list[str], aim: str, *, feed: str = "", folder: Path = ROOT, path: str = "") -> None:
-    """Runs one tool with its output on our stderr."""
+def _run(command: list[str], aim: str, *, feed: str = "", folder: Path = ROOT, path: str = "", packages: int = 0) -> None:
+    """Runs one tool with its output on our stderr; with `packages`, so many to come, pip's output shrinks to how far it is."""
     environment = dict(os.environ)
     # An active environment elsewhere must not draw the installation to itself.
     environment.pop("VIRTUAL_ENV", None)
     environment.pop("PYTHONPATH", None)
     if path:
         environment["PATH"] = path + os.pathsep + environment.get("PATH", "")
-    ended = subprocess.run(command, check=False, cwd=folder, env=environment, input=feed, text=True, stdout=sys.stderr.fileno())
-    if ended.returncode != 0:
+    if packages and command[1:3] == ["-m", "pip"]:
+        status = _count(command, environment, packages)
+    else:
+        status = subprocess.run(
+            command, check=False, cwd=folder, env=environment, input=feed, text=True, stdout=sys.stderr.fileno()
+        ).returncode
+    if status != 0:
         raise CannotInstallError(
-            f"could not {aim}: {Path(command[0]).name} ended with status {ended.returncode}; its own words are above.\n"
+            f"could not {aim}: {Path(command[0]).name} ended with status {status}; its own words are above.\n"
             "If they speak of a connection, a name or a time-out, this machine did not reach its package index: check the "
             "network or the proxy settings, then run this again; what is complete stays.\n"
             "If they speak of a hash that does not match, do not go on: the index served something else than was pinned."
         )
+
+
+def _count(command: list[str], environment: dict[str, str], packages: int) -> int:
+    """Runs pip, which says several lines for each package, and says how far it is; its own words follow when it fails."""
+    words = []
+    found = 0
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as running:
+        for line in running.stdout or ():
+            words.append(line)
+            if line.startswith(("Collecting ", "Requirement already satisfied: ")):
+                found += 1
+                if found % 10 == 0 or found == packages:
+                    say(f"· {found} of {packages} packages")
+            elif line.startswith("Installing collected packages"):
+                say("· unpacking them")
+    if running.returncode != 0:
+        say("".join(words[-40:]))
+    return running.returncode
 
 
 def _digest(name: str, extra: bytes) -> str:
