@@ -17,6 +17,7 @@ from bridge.changes import (
     ForgetActor,
     JoinRoster,
     LeaveRoster,
+    PutChannel,
     PutDecision,
     PutFollow,
     PutOmission,
@@ -122,8 +123,10 @@ class Memberships:
         return tuple(place for place in channel.places if place.native == event.place)
 
     @staticmethod
-    def _foreign(channel: Channel, event: Event) -> tuple[Place, ...]:  # noqa: ARG004  (both choosers take the same)
-        return tuple(place for place in channel.places if place.kind is PlaceKind.FOREIGN_GROUP)
+    def _foreign(channel: Channel, event: Event) -> tuple[Place, ...]:
+        """The group elsewhere, also when it has just been unlinked."""
+        target = event.content.target if isinstance(event.content, Membership) else event.place
+        return (channel.place(target) or Place(target, PlaceKind.FOREIGN_GROUP),)
 
     # ------------------------------------------------------------------------------------------------------ the end of an account
 
@@ -142,7 +145,10 @@ class Memberships:
             ghost = await self._store.directory.ghost_of(protocol, person)
             if ghost is not None and ghost.ended is None and protocol != person.protocol:
                 changes.append(EndGhost(ghost.native, self._clock.now()))
-        if event.author.native == person:
+        if person.protocol == OURS and channel is not None:
+            # The community itself: from here on nothing is said in its name, and its places are free for others.
+            changes.append(PutChannel(msgspec.structs.replace(channel, places=())))
+        elif event.author.native == person:
             changes += [DropFollow(person, place.native) for place in places]
             changes += [LeaveRoster(place_roster(place, event.community), person) for place in places]
             changes.append(ForgetActor(person, event.received_at))

@@ -1,0 +1,316 @@
+"""Carries out what operators ask of a node: every answer is read from the store, every act is one durable transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from bridge.changes import (
+    AppendEvent,
+    Change,
+    DropFollow,
+    DropPlace,
+    JoinRoster,
+    LeaveRoster,
+    PutChannel,
+    PutCommunity,
+    PutFollow,
+    PutGhost,
+    Requeue,
+)
+from bridge.errors import Conflict, OperatorError, Unreachable
+from bridge.logs import logger
+from bridge.model.actor import Actor, ActorKind, Ghost
+from bridge.model.audience import Audience
+from bridge.model.content import Content, Membership, Profile
+from bridge.model.content.membership import Change as Coming
+from bridge.model.event import Event, Provenance
+from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, OURS, ChannelId, CommunityId, EventId, Native, Protocol, derive, event_id
+from bridge.model.place import Channel, Community, Place, PlaceKind
+from bridge.model.record import Follow, Hold, Record
+from bridge.moderation.handles import flaw
+from bridge.moderation.holds import Action
+from bridge.moderation.wording import notice
+from bridge.norms.wording import sentence
+from bridge.operations import CommunityLine, HoldLine, Outbound, Retirement, Status, hold_line
+from bridge.ports import Adapter, Clock, DeadLetter, Node, Store
+from bridge.relay.plan import place_roster
+from bridge.relay.relay import Relay
+from protocols.activitypub.ids import activity_url
+
+__all__ = ["Administration"]
+
+OPERATOR = "operator"
+"""Who decided, on record, when it was done on the command line."""
+
+_EVER = timedelta(days=36_500)
+_LETTERS = 10_000
+
+_log = logger()
+
+
+class Administration:
+    """Implements `bridge.operations.Operations`. `since`: when the node started, None when nobody runs it."""
+
+    def __init__(self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], relay: Relay, clock: Clock, *, version: str) -> None:
+        self._node = node
+        self._store = store
+        self._adapters = adapters
+        self._relay = relay
+        self._clock = clock
+        self._version = version
+        self.since: datetime | None = None
+
+    # ------------------------------------------------------------------------------------------------------ communities
+
+    async def community_create(self, *, handle: str, name: str) -> CommunityLine:
+        wanted = handle.removeprefix("@").lower()
+        if (why := flaw(wanted, self._node.domain)) is not None:
+            raise OperatorError(notice(why, (("handle", wanted),)).plain, remedy="Small letters, digits and _, as in commons.")
+        taken = await self._store.directory.ghost_by_handle(ACTIVITYPUB, wanted)
+        if taken is not None:
+            raise OperatorError(f"the handle {wanted} is taken", remedy="Choose another; handles are never given out again.")
+        community = Community(CommunityId(derive(self._node.secret, "community", wanted)), wanted, name.strip() or wanted)
+        changes = list(await self._group_adapter().embody(Native(OURS, community.id), community, handle=wanted))
+        ghost = next(change.ghost for change in changes if isinstance(change, PutGhost))
+        channel = Channel(_main_channel(self._node, community), community.id, (_group_place(ghost, community),))
+        try:
+            await self._store.journal.commit([PutCommunity(community), *changes, PutChannel(channel)])
+        except Conflict as error:
+            raise OperatorError(error.public, remedy="Choose another handle.") from error
+        _log.info("community.created", community=community.id)
+        return await self._line(community)
+
+    async def community_link(self, *, handle: str, place: str) -> CommunityLine:
+        community, channel = await self._open(handle)
+        adapter, name = self._adapter_for(place)
+        try:
+            found = await adapter.prepare(name)
+        except Unreachable as error:
+            raise OperatorError(error.public, remedy="Try again when it answers.") from error
+        owner = await self._store.directory.channel_of(found.native)
+        if owner is not None and owner.id != channel.id:
+            other = await self._store.directory.community(owner.community)
+            raise OperatorError(
+                f"{place} belongs to {other.handle if other else 'another community'} already",
+                remedy="A room carries one conversation: unlink it there first.",
+            )
+        changes = await self._foreign(community, channel, found) if found.kind is PlaceKind.FOREIGN_GROUP else _added(channel, found)
+        roster = place_roster(found, community.id)
+        changes += [JoinRoster(roster, where, found.native) for where in adapter.destinations(found) if found.kind is PlaceKind.ROOM]
+        try:
+            await self._store.journal.commit(changes)
+        except Conflict as error:
+            raise OperatorError(error.public, remedy="Unlink it there first.") from error
+        _log.info("community.linked", community=community.id, place=found.native.id)
+        return await self._line(community)
+
+    async def community_unlink(self, *, handle: str, place: str) -> CommunityLine:
+        community, channel = await self._open(handle)
+        adapter, name = self._adapter_for(place)
+        found = next((one for one in channel.places if name in {one.native.id, one.name, str(one.native)}), None)
+        if found is None:
+            try:
+                native = (await adapter.prepare(name)).native
+            except Unreachable as error:
+                raise OperatorError(error.public, remedy="Use its id, which `folkmoot community list` shows.") from error
+            found = channel.place(native)
+        if found is None:
+            raise OperatorError(f"{place} is not linked to {community.handle}", remedy="`folkmoot community list` shows what is.")
+        if found.kind is PlaceKind.GROUP:
+            raise OperatorError("a community keeps its own group", remedy="`folkmoot community retire` ends the community for good.")
+        changes: list[Change] = [DropPlace(channel.id, found.native), LeaveRoster(place_roster(found, community.id), found.native)]
+        if found.kind is PlaceKind.FOREIGN_GROUP:
+            changes = await self._unfollowed(community, channel, found)
+            ghost = await self._store.directory.ghost_of(ACTIVITYPUB, Native(OURS, community.id))
+            others = tuple(place for place in channel.places if place.native != found.native)
+            own = (_group_place(ghost, community),) if ghost is not None else ()
+            changes.append(PutChannel(msgspec.structs.replace(channel, places=(*own, *others))))
+        await self._store.journal.commit(changes)
+        _log.info("community.unlinked", community=community.id, place=found.native.id)
+        return await self._line(community)
+
+    async def community_retire(self, *, handle: str) -> Retirement:
+        community, channel = await self._open(handle)
+        ghosts = await self._store.directory.ghosts(community.id)
+        changes: list[Change] = []
+        for place in channel.places:
+            if place.kind is PlaceKind.FOREIGN_GROUP:
+                changes += await self._unfollowed(community, channel, place)
+        # The group goes last: what its people delete still reaches its followers.
+        for ghost in sorted(ghosts, key=lambda one: one.kind is ActorKind.GROUP):
+            actor = await self._stands_for(ghost, community)
+            changes.append(AppendEvent(self._event(community, channel, Profile(actor, ended=True), f"retire/{ghost.native}")))
+        changes.append(PutCommunity(msgspec.structs.replace(community, retired=True)))
+        await self._store.journal.commit(changes)
+        _log.info("community.retired", community=community.id, count=len(ghosts))
+        return Retirement(community.handle, len(ghosts))
+
+    async def communities(self) -> tuple[CommunityLine, ...]:
+        return tuple([await self._line(community) for community in await self._store.directory.communities()])
+
+    async def _foreign(self, community: Community, channel: Channel, found: Place) -> list[Change]:
+        """The conversation of a group elsewhere: this community's own group follows it, and does not announce the same words again."""
+        own = next((place for place in channel.places if place.kind is PlaceKind.GROUP), None)
+        if any(place.kind is PlaceKind.FOREIGN_GROUP and place.native != found.native for place in channel.places):
+            raise OperatorError(
+                f"{community.handle} follows another group already", remedy="A conversation has one group: unlink that one first."
+            )
+        if own is not None and await self._store.directory.follower_count(own.native):
+            raise OperatorError(
+                f"@{community.handle}@{self._node.domain} has followers of its own",
+                remedy="Create another community for the group elsewhere, so that nobody hears the same words twice.",
+            )
+        ghost = await self._store.directory.ghost_of(ACTIVITYPUB, Native(OURS, community.id))
+        if ghost is None:
+            raise OperatorError(f"{community.handle} has no group that could follow", remedy="Create the community anew.")
+        event = self._membership(community, channel, found, Coming.FOLLOW)
+        follow = Follow(ghost.native, found.native, activity_url(self._node, event.id), self._clock.now())
+        kept = tuple(place for place in channel.places if place.kind is not PlaceKind.GROUP and place.native != found.native)
+        return [PutChannel(msgspec.structs.replace(channel, places=(*kept, found))), PutFollow(follow), AppendEvent(event)]
+
+    async def _unfollowed(self, community: Community, channel: Channel, found: Place) -> list[Change]:
+        """Our Follow is taken back."""
+        ghost = await self._store.directory.ghost_of(ACTIVITYPUB, Native(OURS, community.id))
+        follow = await self._store.directory.follow(ghost.native, found.native) if ghost is not None else None
+        if follow is None:
+            return []
+        event = self._membership(community, channel, found, Coming.UNFOLLOW, request=follow.request)
+        return [AppendEvent(event), DropFollow(follow.actor, follow.target)]
+
+    def _membership(self, community: Community, channel: Channel, found: Place, change: Coming, *, request: str | None = None) -> Event:
+        content = Membership(change, Native(OURS, community.id), found.native, request)
+        return self._event(community, channel, content, f"{change}/{found.native}/{self._clock.now().isoformat()}")
+
+    def _event(self, community: Community, channel: Channel, content: Content, name: str) -> Event:
+        """What the community itself does; `name` makes it one."""
+        native = Native(OURS, f"{community.id}/{name}")
+        now = self._clock.now()
+        return Event(
+            id=event_id(self._node.secret, native),
+            community=community.id,
+            channel=channel.id,
+            place=Native(OURS, community.id),
+            author=self._self(community),
+            content=content,
+            audience=Audience.PUBLIC,
+            at=now,
+            received_at=now,
+            provenance=Provenance(native),
+        )
+
+    def _self(self, community: Community) -> Actor:
+        handle = f"@{community.handle}@{self._node.domain}"
+        return Actor(Native(OURS, community.id), handle, self._node.domain, community.name, ActorKind.GROUP)
+
+    async def _stands_for(self, ghost: Ghost, community: Community) -> Actor:
+        if ghost.of.protocol == OURS:
+            return self._self(community)
+        known = await self._store.directory.actor(ghost.of)
+        return known[0] if known is not None else Actor(ghost.of, ghost.handle, self._node.domain, ghost.name, ghost.kind)
+
+    # ------------------------------------------------------------------------------------------------------ what happened
+
+    async def events(self, *, limit: int, community: str) -> tuple[Record, ...]:
+        return await self._store.journal.recent_events(await self._id(community), limit)
+
+    async def event(self, *, id: str) -> Record:  # noqa: A002  (what people call it)
+        record = await self._store.journal.record(EventId(id))
+        if record is None:
+            raise OperatorError(f"there is no event {id}", remedy="`folkmoot events list` shows the newest.")
+        return record
+
+    async def deliveries(self, *, limit: int) -> Outbound:
+        lanes = await self._store.deliveries.lanes(self._clock.now() + _EVER, limit)
+        return Outbound(lanes, await self._store.deliveries.dead_letters(limit))
+
+    async def retry(self, *, id: int) -> DeadLetter:  # noqa: A002
+        letters = await self._store.deliveries.dead_letters(_LETTERS)
+        letter = next((one for one in letters if one.id == id), None)
+        if letter is None:
+            raise OperatorError(f"there is no dead letter {id}", remedy="`folkmoot deliveries list` shows them.")
+        await self._store.journal.commit([Requeue(id, self._clock.now())])
+        return letter
+
+    async def holds(self, *, limit: int, community: str) -> tuple[HoldLine, ...]:
+        found = await self._store.decisions.holds(await self._id(community), limit)
+        return tuple([await self._hold(hold) for hold in sorted(found, key=lambda one: one.since)])
+
+    async def release(self, *, id: str) -> HoldLine:  # noqa: A002
+        return await self._hold(await self._relay.decide(EventId(id), Action.RELEASE, OPERATOR))
+
+    async def return_(self, *, id: str, reason: str) -> HoldLine:  # noqa: A002
+        return await self._hold(await self._relay.decide(EventId(id), Action.RETURN, OPERATOR, reason))
+
+    async def status(self) -> Status:
+        backlog = await self._store.journal.backlog(self._clock.now())
+        living = [one for one in await self._store.directory.communities() if not one.retired]
+        return Status(self._node.domain, self._version, self.since is not None, len(living), backlog, self.since)
+
+    # ------------------------------------------------------------------------------------------------------ finding
+
+    async def _find(self, handle: str) -> Community:
+        wanted = handle.removeprefix("@").partition("@")[0].lower()
+        community = next((one for one in await self._store.directory.communities() if one.handle == wanted), None)
+        if community is None:
+            raise OperatorError(f"there is no community {wanted}", remedy="`folkmoot community list` shows them.")
+        return community
+
+    async def _open(self, handle: str) -> tuple[Community, Channel]:
+        """A community that is not retired, and its conversation."""
+        community = await self._find(handle)
+        if community.retired:
+            raise OperatorError(f"{community.handle} was retired", remedy="Create another one with another handle.")
+        channels = await self._store.directory.channels(community.id)
+        return community, channels[0] if channels else Channel(_main_channel(self._node, community), community.id, ())
+
+    async def _id(self, handle: str) -> CommunityId | None:
+        return (await self._find(handle)).id if handle else None
+
+    async def _line(self, community: Community) -> CommunityLine:
+        channels = await self._store.directory.channels(community.id)
+        places = tuple(place for channel in channels for place in channel.places)
+        followers = [await self._store.directory.follower_count(place.native) for place in places if place.kind is PlaceKind.GROUP]
+        address = f"@{community.handle}@{self._node.domain}"
+        return CommunityLine(community.handle, community.name, address, places, sum(followers), community.retired)
+
+    async def _hold(self, hold: Hold) -> HoldLine:
+        community = await self._store.directory.community(hold.community)
+        return hold_line(hold, community=community.handle if community else hold.community, reason=sentence(hold.code))
+
+    def _group_adapter(self) -> Adapter:
+        return self._adapters[ACTIVITYPUB]
+
+    def _adapter_for(self, place: str) -> tuple[Adapter, str]:
+        """By how it is written: a Matrix room or alias, a group elsewhere, or a room of the built-in place."""
+        text = place.strip()
+        if text.startswith(f"{LOOPBACK}:"):
+            protocol, name = LOOPBACK, text.removeprefix(f"{LOOPBACK}:")
+        elif text.startswith(("!", "#", f"{MATRIX}:")):
+            protocol, name = MATRIX, text.removeprefix(f"{MATRIX}:")
+        elif text.startswith(("@", "https://", "http://")) or "@" in text:
+            protocol, name = ACTIVITYPUB, text
+        else:
+            raise OperatorError(
+                f"{place!r} is no place", remedy="Give a Matrix room (!id or #alias:server), a group (@group@server), or loopback:name."
+            )
+        adapter = self._adapters.get(protocol)
+        if adapter is None:
+            section = {MATRIX: "[matrix]", LOOPBACK: "loopback = true in [development]"}.get(protocol, "[activitypub]")
+            raise OperatorError(f"this node does not speak {protocol}", remedy=f"The settings need {section}.")
+        return adapter, name
+
+
+def _main_channel(node: Node, community: Community) -> ChannelId:
+    return ChannelId(derive(node.secret, "channel", community.id))
+
+
+def _group_place(ghost: Ghost, community: Community) -> Place:
+    return Place(ghost.native, PlaceKind.GROUP, community.name)
+
+
+def _added(channel: Channel, found: Place) -> list[Change]:
+    others = tuple(place for place in channel.places if place.native != found.native)
+    return [PutChannel(msgspec.structs.replace(channel, places=(*others, found)))]
