@@ -40,6 +40,9 @@ RSA_BITS = 2048
 """Every peer accepts 2048; larger keys make each delivery dearer and gain nothing (activitypub.md 2.4)."""
 
 LEAST_BITS, MOST_BITS = 2048, 8192
+MOST_EXPONENT_BITS = 64
+"""A key with an exponent as long as itself would make each of our checks as dear as a signature of its owner."""
+
 MOST_PEM = 4096
 """Characters; an 8192-bit SPKI takes about 1,500."""
 
@@ -81,9 +84,10 @@ def load_private_key(pem: str) -> PrivateMaterial:
     return key
 
 
-def public_pem(private: PrivateMaterial) -> str:
-    """The SPKI PEM that goes into `publicKey.publicKeyPem`."""
-    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+def public_pem(key: PrivateMaterial | PublicMaterial) -> str:
+    """The SPKI PEM, as it goes into `publicKey.publicKeyPem` and into the store."""
+    public = key.public_key() if isinstance(key, PrivateMaterial) else key
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
 
 
 def load_public_key(pem: str) -> PublicMaterial:
@@ -103,6 +107,8 @@ def load_public_key(pem: str) -> PublicMaterial:
         raise Unverified("The public key is neither RSA nor Ed25519.", private=type(key).__name__)
     if not LEAST_BITS <= key.key_size <= MOST_BITS:
         raise Unverified(f"The RSA key has {key.key_size} bits; {LEAST_BITS} to {MOST_BITS} are accepted.")
+    if key.public_numbers().e.bit_length() > MOST_EXPONENT_BITS:
+        raise Unverified("The RSA key has an unusually large exponent; 65537 is usual.")
     return key
 
 

@@ -3,8 +3,8 @@
 draft-cavage-http-signatures-12 (`cavage.py`) · RFC 9421 (`rfc9421.py`) · one policy for both, here
 
 The order is fixed. `read_signature` refuses everything that can be refused without a key, so a bad request costs no fetch
-(fedify 2.3 fetches the key each time: an amplifier); the caller then looks the key up; `verify` gives a `Verified`, which
-the rules of `origin.py` demand. Fedify's CVE-2025-54888 was an activity processed before that last step.
+(fedify 2.3 fetches the key each time: an amplifier); `Keyring.verify` then looks the key up; `verify` gives a `Verified`, which
+the inbox demands before it stores anything. Fedify's CVE-2025-54888 was an activity processed before that last step.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def read_signature(request: Request, public_origin: str, now: datetime) -> Claim
     """Read the signature of a request that reached us at `public_origin` (`https://moot.example`, no slash) at `now`.
 
     `Signature-Input` means RFC 9421; the draft form is read when that header is absent, or when `Signature` is plainly of
-    the draft form. Coverage, time window and digest are checked here, over the raw body, before anything is parsed.
+    the draft form. An `Authorization` header is not looked at (apkit 0.3 repeats the signature there). Coverage, time window
+    and digest are checked here, over the raw body, before anything is parsed.
     Raises Unverified with a reason that may be shown to the peer.
     """
     signatures = request.lines("signature")
@@ -79,7 +80,7 @@ def read_signature(request: Request, public_origin: str, now: datetime) -> Claim
 def verify(claimed: Claimed, key: PublicKey) -> Verified:
     """Check the signature with the key that was looked up for `claimed.key_id`. Raises Unverified."""
     if key.id != claimed.key_id:
-        raise Unverified("The key that was found is not the one the signature names.", private=f"{key.id} for {claimed.key_id}")
+        raise Unverified("The key that was found is not the one the signature names.")
     match claimed.scheme:
         case "draft":
             good = cavage.check(claimed, key.material)
@@ -88,7 +89,7 @@ def verify(claimed: Claimed, key: PublicKey) -> Verified:
         case _:
             assert_never(claimed.scheme)
     if not good:
-        raise Unverified(f"The signature does not match the key {claimed.key_id}.")
+        raise Unverified(f"The signature does not match the key {claimed.key_id}.", private="the signature does not match the key")
     return Verified(key.owner, key.id, claimed.scheme, claimed.signed_at)
 
 
