@@ -144,7 +144,9 @@ def group_actor(
     return document
 
 
-def person_actor(me: Node, ghost: Ghost, keys: PublicKeys, *, address: str, group: Ghost | None = None, updated: datetime | None = None) -> Document:
+def person_actor(
+    me: Node, ghost: Ghost, keys: PublicKeys, *, address: str, group: Ghost | None = None, updated: datetime | None = None
+) -> Document:
     """Somebody from Matrix who said yes, or one of the node's own people. `address`: their home address, which that yes includes showing."""
     actor = ghost.native.id
     kind = "Service" if ghost.kind is ActorKind.SERVICE else "Person"
@@ -287,13 +289,12 @@ def host_meta(me: Node) -> str:
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Counted, never guessed (FEP-0151): people with an actor, of them active in 30 and 180 days, posts and answers of theirs."""
+    """Counted, never guessed (FEP-0151): people with an actor, of them active in 30 and 180 days, posts of theirs with their answers."""
 
     people: int
     active_month: int
     active_half_year: int
     posts: int
-    comments: int
 
 
 def nodeinfo_links(me: Node) -> Document:
@@ -326,7 +327,6 @@ def nodeinfo(version: str, software_version: str, usage: Usage, *, name: str = "
         "usage": {
             "users": {"total": usage.people, "activeMonth": usage.active_month, "activeHalfyear": usage.active_half_year},
             "localPosts": usage.posts,
-            "localComments": usage.comments,
         },
         "metadata": metadata,
     }

@@ -13,7 +13,7 @@ from protocols.activitypub.translate.announce import read_announced
 from protocols.activitypub.translate.arrival import Arrival, foreign_group, refused, same_server
 from protocols.activitypub.translate.boost import read_boost
 from protocols.activitypub.translate.membership import read_answer, read_follow
-from protocols.activitypub.translate.message import read_create, read_update
+from protocols.activitypub.translate.message import read_create, read_said, read_update
 from protocols.activitypub.translate.profile import read_delete_actor, read_update_actor
 from protocols.activitypub.translate.reaction import read_like
 from protocols.activitypub.translate.retraction import read_delete, read_undo
@@ -49,6 +49,16 @@ def read_activity(body: bytes, signer: str | None, refs: Refs, me: Node, receive
     if is_ours(me, actor):
         return Ignored("our own words coming back")
     return _read(Arrival(activity, actor, refs, me, received_at, wire=body))
+
+
+def read_object(body: bytes, refs: Refs, me: Node, received_at: datetime) -> Reading:
+    """A post that we asked its own server for; nothing of it can be passed on unchanged, because nobody sent it."""
+    said = decode(body)
+    if said is None:
+        return Ignored("not a JSON object", refused=True)
+    author = said.one_id("attributedTo")
+    created = Thing({"type": "Create", "id": said.id, "actor": author, "object": said.members})
+    return read_said(Arrival(created, author, refs, me, received_at), said)
 
 
 def _read(arrival: Arrival) -> Reading:

@@ -1,0 +1,268 @@
+"""What of ours anybody may read, and nothing else: actors, words that crossed in the open, and what was done with them.
+
+An object is shown while the store knows a copy of it by our address, its audience is public or unlisted, and its author still has an actor here.
+What was taken back is told apart from what never was. Nobody who asks makes us ask others: everything comes from the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from bridge.errors import Invariant
+from bridge.model.actor import ActorKind, Ghost
+from bridge.model.audience import Audience
+from bridge.model.content import Edit, Message, Retraction
+from bridge.model.event import Event, object_of
+from bridge.model.ids import ACTIVITYPUB, MATRIX, OURS, CommunityId, EventId, ItemId, Native, ObjectId, Protocol, item_id
+from bridge.model.item import Item
+from bridge.model.place import Community, Join, PlaceKind
+from bridge.model.record import KnownObject
+from bridge.ports import Need, Node, Refs, Store, Wire
+from protocols.activitypub.documents import group_actor, instance_actor, person_actor
+from protocols.activitypub.ids import group_url, instance_url, is_ours, native, object_url
+from protocols.activitypub.signers import Signers
+from protocols.activitypub.translate.outgoing import Lack
+from protocols.activitypub.translate.write import deed_of, document_of, write
+from protocols.activitypub.wire import Document, encode
+
+__all__ = ["Ended", "Fill", "Publication", "Shown"]
+
+Fill = Callable[[Refs, Sequence[Need]], Awaitable[object]]
+"""Puts what the store knows into the refs: `bridge/relay/loading.py`."""
+
+OPEN = frozenset({Audience.PUBLIC, Audience.UNLISTED})
+PASSED_ON = frozenset({"wrap", "boost", "update"})
+"""Forms that everybody hears under an item's id; `accept` and `say` are for one person."""
+
+MOST_ROUNDS = 20
+
+_Made = TypeVar("_Made")
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """It was here; `former` is the type it had."""
+
+    former: str
+    at: datetime | None
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A message as the fediverse sees it. `known` with its audience, `event` with its words now, `group` where it was said there."""
+
+    known: KnownObject
+    event: Event
+    group: Native
+    note: Document
+
+
+class Publication:
+    """`server_name`: of our homeserver, for the address of a public room; "" without Matrix."""
+
+    def __init__(self, me: Node, store: Store, signers: Signers, fill: Fill, *, server_name: str = "") -> None:
+        self._me = me
+        self._store = store
+        self._signers = signers
+        self._fill = fill
+        self._server_name = server_name
+
+    # ------------------------------------------------------------------------------------------------------------- actors
+
+    async def instance(self) -> Document:
+        return instance_actor(self._me, await self._signers.public(native(instance_url(self._me))))
+
+    async def actor(self, ghost: Ghost) -> Document | None:
+        """A group, or a person who said yes; None when its community is not known."""
+        community = await self._store.directory.community(ghost.community) if ghost.community is not None else None
+        if ghost.kind is ActorKind.GROUP:
+            return await self._group(ghost, community) if community is not None else None
+        group = await self._store.directory.ghost(native(group_url(self._me, community.id))) if community is not None else None
+        return person_actor(self._me, ghost, await self._signers.public(ghost.native), address=ghost.of.id, group=group)
+
+    async def _group(self, ghost: Ghost, community: Community) -> Document:
+        keys = await self._signers.public(ghost.native)
+        return group_actor(self._me, ghost, community, keys, chat=await self._chat(community.id))
+
+    async def _chat(self, community: CommunityId) -> str | None:
+        """The first of its rooms that anybody may enter."""
+        for channel in await self._store.directory.channels(community):
+            for place in channel.places:
+                if place.native.protocol == MATRIX and place.openness.join is Join.PUBLIC and not place.openness.encrypted:
+                    via = f"?via={quote(self._server_name)}" if self._server_name else ""
+                    return f"https://matrix.to/#/{quote(place.native.id)}{via}"
+        return None
+
+    # ------------------------------------------------------------------------------------------------------------ objects
+
+    async def known(self, object_id: ObjectId) -> KnownObject | None:
+        """Something born elsewhere that crossed to the fediverse in the open, taken back or not."""
+        known = await self._store.objects.find(native(object_url(self._me, object_id)))
+        if known is None or known.id != object_id or known.native.protocol == ACTIVITYPUB or known.audience not in OPEN:
+            return None
+        return known
+
+    async def message(self, object_id: ObjectId) -> Shown | Ended | None:
+        """Something said, as it is now."""
+        known = await self.known(object_id)
+        if known is None or known.kind != "message":
+            return None
+        if known.retracted_at is not None:
+            return Ended("Note", known.retracted_at)
+        event = await self._store.objects.current(object_id)
+        if event is None or event.audience not in OPEN or not isinstance(event.content, Message):
+            return None
+        group = await self.group_of(known)
+        note = await self._made(lambda refs: document_of(_as_shown(known, event), group, refs, self._me))
+        return Shown(known, event, group, note) if note is not None else None
+
+    async def group_of(self, known: KnownObject) -> Native:
+        """The group it was said in there: ours, or the one on another server that its channel is linked to."""
+        channel = await self._store.directory.channel(known.channel)
+        groups = [place.native for place in channel.places if place.kind is not PlaceKind.ROOM] if channel is not None else []
+        for group in groups if len(groups) > 1 else ():
+            if await self._store.objects.copy(known.id, group) is not None:
+                return group
+        return groups[0] if groups else native(group_url(self._me, known.community))
+
+    async def url_of(self, known: KnownObject, group: Native) -> str | None:
+        """What everybody there may call it; None for what is not, or no more, for everybody."""
+        if known.retracted_at is not None or known.audience not in OPEN:
+            return None
+        return known.native.id if known.native.protocol == ACTIVITYPUB else await self._store.objects.copy(known.id, group)
+
+    # --------------------------------------------------------------------------------------------------------- activities
+
+    async def activity(self, tail: str) -> bytes | Ended | None:
+        """At `/a/{tail}`: what a place said to everybody (an item id), or what a person did (an event id)."""
+        said = await self._said_by_a_place(ItemId(tail))
+        return said if said is not None else await self._done_by_a_person(EventId(tail))
+
+    async def announcement(self, known: KnownObject, group: Native) -> bytes | None:
+        """A group's `Announce` of something said in it, as its outbox shows it; the id is the one it was sent with."""
+        event = await self._store.objects.current(known.id)
+        if event is None or event.audience is not Audience.PUBLIC or await self.url_of(known, group) is None:
+            return None
+        sent = _wrapped(self._me, known, event, group)
+        # The item still has what somebody elsewhere sent, byte for byte; once it is swept, the id of their post says the same.
+        return await self._said_by_a_place(sent.id) or await self._written(sent)
+
+    async def _said_by_a_place(self, item_id_: ItemId) -> bytes | None:
+        item = await self._store.objects.item(item_id_)
+        if item is None or item.form not in PASSED_ON or item.event.audience not in OPEN:
+            return None
+        if isinstance(item.event.content, Message | Edit):
+            # Its words as they are now: what was edited away, or taken back, is not shown again.
+            known = await self._store.objects.get(object_of(item.event))
+            event = await self._store.objects.current(known.id) if known is not None and known.retracted_at is None else None
+            if known is None or event is None:
+                return None
+            item = msgspec.structs.replace(item, event=_as_did(item.event, known, event))
+        return await self._written(item)
+
+    async def _done_by_a_person(self, event_id: EventId) -> bytes | Ended | None:
+        message = await self.message(ObjectId(event_id))
+        if isinstance(message, Ended):
+            return Ended("Create", message.at)
+        if message is not None:
+            return await self._deed(message.event, message.group)
+        event = await self._store.journal.event(event_id)
+        if event is None or event.author.native.protocol == ACTIVITYPUB:
+            return None
+        about = object_of(event) if isinstance(event.content, Edit | Retraction) else ObjectId(event_id)
+        known = await self.known(about)
+        if known is None:
+            return None
+        if isinstance(event.content, Retraction):
+            return await self._deed(event, await self.group_of(known))
+        if known.retracted_at is not None:
+            return Ended("Update" if isinstance(event.content, Edit) else "Like", known.retracted_at)
+        current = await self._store.objects.current(known.id)
+        if current is None or current.audience not in OPEN:
+            return None
+        return await self._deed(_as_did(event, known, current), await self.group_of(known))
+
+    async def _deed(self, event: Event, group: Native) -> bytes | None:
+        made = await self._made(lambda refs: deed_of(event, group, refs, self._me))
+        return encode(made) if made is not None else None
+
+    # ---------------------------------------------------------------------------------------------------------- rendering
+
+    async def _written(self, item: Item) -> bytes | None:
+        writing = await self._settled(lambda refs: write(item, refs, self._me))
+        return writing.body if isinstance(writing, Wire) else None
+
+    async def _made(self, call: Callable[[Refs], Document | Lack]) -> Document | None:
+        made = await self._settled(call)
+        return None if isinstance(made, Lack) else made
+
+    async def _settled(self, call: Callable[[Refs], _Made]) -> _Made:
+        """As the loops do: call, load what was asked for, call again."""
+        refs = Refs()
+        for _ in range(MOST_ROUNDS):
+            made = call(refs)
+            if not refs.missing:
+                return made
+            await self._load(refs)
+        raise Invariant("a document of ours never has all that it asks for")
+
+    async def _load(self, refs: Refs) -> None:
+        needs, refs.missing = refs.missing, []
+        rest = []
+        for need in needs:
+            match need.kind:
+                case "actor":
+                    known = await self._store.directory.actor(Native(Protocol(need.key[0]), need.key[1]))
+                    refs.found[need] = known[0] if known is not None else None
+                case "document":
+                    refs.found[need] = await self.own(need.key[0])
+                case _:
+                    rest.append(need)
+        if rest:
+            await self._fill(refs, rest)
+
+    async def own(self, url: str) -> bytes | None:
+        """One of our actors as it is served; never anything from elsewhere."""
+        ghost = await self._store.directory.ghost(native(url)) if is_ours(self._me, url) else None
+        document = await self.actor(ghost) if ghost is not None and ghost.ended is None else None
+        return encode(document) if document is not None else None
+
+
+def _as_shown(known: KnownObject, event: Event) -> Event:
+    """Words that were changed are written as their edit, so that the object says when."""
+    if not isinstance(event.content, Message) or known.updated_at is None or known.updated_at <= event.at:
+        return event
+    return msgspec.structs.replace(event, content=Edit(known.id, event.content), at=known.updated_at)
+
+
+def _as_did(event: Event, known: KnownObject, current: Event) -> Event:
+    """The same act with the words as they are now; somebody else's bytes are dropped once they are not the newest."""
+    now = current.content
+    if not isinstance(now, Message):
+        return event
+    if isinstance(event.content, Edit):
+        stale = known.updated_at is None or event.at < known.updated_at
+        changed = msgspec.structs.replace(event, content=Edit(event.content.target, now), audience=current.audience)
+    elif isinstance(event.content, Message):
+        stale = known.updated_at is not None and known.updated_at > event.at
+        changed = msgspec.structs.replace(event, content=now, audience=current.audience)
+    else:
+        return event
+    return msgspec.structs.replace(changed, wire=None) if stale else changed
+
+
+def _wrapped(me: Node, known: KnownObject, event: Event, group: Native) -> Item:
+    return Item(
+        id=item_id(me.secret, EventId(known.id), group, "wrap"),
+        event_id=EventId(known.id),
+        community=known.community,
+        object=known.id,
+        thread=known.thread or known.id,
+        place=group,
+        form="wrap",
+        by=Native(OURS, known.community),
+        event=event,
+    )

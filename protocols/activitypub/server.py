@@ -1,0 +1,147 @@
+"""What this node serves to anybody who asks: actors, posts, activities, lists, names; as ActivityPub, and to people as pages.
+
+Activitypub.md section 1. Everything is answered without a signature: what is not for everybody is not here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from aiohttp import web
+
+from bridge.errors import Invariant
+from bridge.model.actor import Actor, ActorKind, Ghost
+from bridge.model.content import Message
+from bridge.model.event import Event
+from bridge.model.ids import ACTIVITYPUB, ObjectId
+from bridge.model.richtext import RichText
+from bridge.ports import Node, Pages, Store
+from protocols.activitypub.answers import Form, answering, document, form_asked, moved, page, sentence
+from protocols.activitypub.collections import ID, Collections
+from protocols.activitypub.discovery import Discovery
+from protocols.activitypub.documents import tombstone
+from protocols.activitypub.ids import activity_url, instance_url, native, object_url, page_url
+from protocols.activitypub.publication import Ended, Publication, Shown
+
+__all__ = ["Server"]
+
+_FORMER = {ActorKind.GROUP: "Group", ActorKind.SERVICE: "Service"}
+
+
+class Server:
+    """The routes of one node. `pages` None: people who ask with a browser are told so in a sentence."""
+
+    def __init__(self, me: Node, store: Store, publication: Publication, discovery: Discovery, *, pages: Pages | None = None) -> None:
+        self._me = me
+        self._store = store
+        self._publication = publication
+        self._discovery = discovery
+        self._collections = Collections(me, store, publication)
+        self._pages = pages
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            *self._discovery.routes(),
+            web.get("/", answering(self.root)),
+            web.get("/actor", answering(self.instance)),
+            web.get("/@{handle}", answering(self.by_handle)),
+            web.get(f"/{{kind:[cu]}}/{{id:{ID}}}", answering(self.actor)),
+            web.get(f"/o/{{id:{ID}}}", answering(self.post)),
+            web.get(f"/a/{{id:{ID}}}", answering(self.activity)),
+            *self._collections.routes(),
+        ]
+
+    # ------------------------------------------------------------------------------------------------------------- actors
+
+    async def root(self, request: web.Request) -> web.Response:
+        """The instance actor: PieFed 1.6 and Lemmy look for it here. To people, the communities."""
+        if form_asked(request) is Form.PAGE and self._pages is not None:
+            standing = [community for community in await self._store.directory.communities() if not community.retired]
+            return page(self._pages.landing(standing), same_as=instance_url(self._me))
+        return await self.instance(request)
+
+    async def instance(self, request: web.Request) -> web.Response:
+        """Open to everybody, or two servers that ask each other for signatures never meet."""
+        if form_asked(request) is not Form.ACTIVITY:
+            return self._nothing_for(request)
+        return document(request, await self._publication.instance())
+
+    async def actor(self, request: web.Request) -> web.Response:
+        ghost = await self._store.directory.ghost(native(f"{self._me.origin}{request.path}"))
+        form = form_asked(request)
+        if form is Form.PAGE and ghost is not None and ghost.ended is None:
+            return moved(page_url(self._me, ghost.handle)) if self._pages is not None else self._nothing_for(request)
+        if form is Form.NEITHER:
+            return self._nothing_for(request)
+        return await self._actor(request, ghost)
+
+    async def by_handle(self, request: web.Request) -> web.Response:
+        """The address people open and copy. Software is led to the actor, so that address and id are the same (rule O2)."""
+        ghost = await self._store.directory.ghost_by_handle(ACTIVITYPUB, request.match_info["handle"].lower())
+        form = form_asked(request)
+        if ghost is None or ghost.ended is not None:
+            return await self._actor(request, ghost)
+        if form is Form.ACTIVITY:
+            return moved(ghost.native.id)
+        shown = await self._publication.actor(ghost)
+        if form is Form.NEITHER or self._pages is None or shown is None:
+            return self._nothing_for(request)
+        return page(self._pages.actor(ghost, str(shown["summary"])), same_as=ghost.native.id)
+
+    async def _actor(self, request: web.Request, ghost: Ghost | None) -> web.Response:
+        if ghost is not None and ghost.ended is not None:
+            return document(request, tombstone(ghost.native.id, _FORMER.get(ghost.kind, "Person"), ghost.ended), status=410)
+        shown = await self._publication.actor(ghost) if ghost is not None else None
+        return document(request, shown) if shown is not None else sentence(404, "Nobody has this address.")
+
+    # -------------------------------------------------------------------------------------------------- posts, activities
+
+    async def post(self, request: web.Request) -> web.Response:
+        form = form_asked(request)
+        if form is Form.NEITHER:
+            return self._nothing_for(request)
+        object_id = ObjectId(request.match_info["id"])
+        found = await self._publication.message(object_id)
+        url = object_url(self._me, object_id)
+        if found is None:
+            return sentence(404, "There is no such post.")
+        if isinstance(found, Ended):
+            return self._ended(request, url, found, "This post was taken back.")
+        if form is Form.ACTIVITY:
+            return document(request, found.note)
+        return page(self._pages.post(await self._readable(found)), same_as=url) if self._pages is not None else self._nothing_for(request)
+
+    async def activity(self, request: web.Request) -> web.Response:
+        tail = request.match_info["id"]
+        found = await self._publication.activity(tail)
+        if found is None:
+            return sentence(404, "There is no such activity, or it is not for everybody.")
+        if isinstance(found, Ended):
+            return self._ended(request, activity_url(self._me, tail), found, "What this was about was taken back.")
+        return document(request, found)
+
+    def _ended(self, request: web.Request, url: str, ended: Ended, said: str) -> web.Response:
+        if form_asked(request) is Form.PAGE:
+            return sentence(410, said)
+        return document(request, tombstone(url, ended.former, ended.at), status=410)
+
+    async def _readable(self, shown: Shown) -> Event:
+        """The post as a page may show it: the words and the names the fediverse sees, no others."""
+        ghost = await self._store.directory.ghost(native(str(shown.note["attributedTo"])))
+        message = shown.event.content
+        if ghost is None or not isinstance(message, Message):
+            raise Invariant(f"object {shown.known.id} is shown without an author or without words")
+        who = Actor(
+            native=ghost.native,
+            handle=f"@{ghost.handle}@{self._me.domain}",
+            host=self._me.domain,
+            name=ghost.name or ghost.handle,
+            kind=ghost.kind,
+            url=page_url(self._me, ghost.handle),
+        )
+        words = Message(RichText(html=str(shown.note["content"])), title=message.title, note=message.note, language=message.language)
+        return msgspec.structs.replace(shown.event, author=who, content=words)
+
+    def _nothing_for(self, request: web.Request) -> web.Response:
+        if form_asked(request) is Form.PAGE:
+            return sentence(406, "There is no page for people here; follow this address from your fediverse account.")
+        return sentence(406, "This is served as application/activity+json.")
