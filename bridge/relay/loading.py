@@ -48,11 +48,15 @@ class Loader:
             "owner_of": lambda protocol, id_: directory.owner_of(_native(protocol, id_)),
         }
 
-    async def fill(self, refs: Refs, needs: Iterable[Need], asker: Protocol) -> tuple[Change, ...]:
-        """`asker`: the protocol whose adapter wants to know; documents are asked for there. Raises Unreachable, StorageError."""
+    async def fill(self, refs: Refs, needs: Iterable[Need], asker: Protocol, *, outside: bool = True) -> tuple[Change, ...]:
+        """`asker`: the protocol whose adapter wants to know; documents are asked for there. Without `outside` only the store is asked,
+        as for whatever strangers can make us do. Raises Unreachable, StorageError."""
         changes: list[Change] = []
         for need in needs:
-            if need.kind == "actor":
+            if not outside and need.kind in {"actor", "document"}:
+                known = await self._store.directory.actor(_native(*need.key)) if need.kind == "actor" else None
+                refs.found[need] = known[0] if known is not None else None
+            elif need.kind == "actor":
                 refs.found[need], change = await self._actor(need)
                 changes += change
             elif need.kind == "document":

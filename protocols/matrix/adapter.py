@@ -109,6 +109,11 @@ class MatrixAdapter:
         return MATRIX
 
     @property
+    def is_reached(self) -> bool:
+        """Do the homeserver and this node reach each other, as far as was last seen?"""
+        return self.watch.is_reached
+
+    @property
     def patience(self) -> Patience:
         return PATIENCE
 

@@ -67,6 +67,10 @@ class Watch:
         self.recoveries = 0
         """How often everything was gone through: at the start, and after each time the homeserver was away."""
 
+    @property
+    def is_reached(self) -> bool:
+        return self._reached and not self._away
+
     def suspect(self, why: str) -> None:
         """Something hints at a restart of the homeserver; returns at once."""
         if not self._suspected:

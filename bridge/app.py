@@ -1,0 +1,237 @@
+"""The only place that wires everything together: from settings to a node that runs, drains and stops.
+
+What is started last is stopped first: nothing comes in before it can be kept, and what was taken is finished before the doors close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import importlib.metadata
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+
+from aiohttp import web
+
+from bridge.administration import Administration
+from bridge.control import ControlServer
+from bridge.errors import OperatorError, StorageError
+from bridge.keyfiles import Secrets, read_secrets
+from bridge.logs import configure, logger
+from bridge.metrics import Metrics, watch_loop
+from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, Protocol
+from bridge.net.client import Client, user_agent
+from bridge.net.guard import policy_for
+from bridge.net.server import Server, health_routes, new_application
+from bridge.operations import Operations
+from bridge.ports import Adapter, Need, Node, Refs
+from bridge.relay.courier import Courier
+from bridge.relay.loading import Loader
+from bridge.relay.reader import Reader
+from bridge.relay.relay import Relay
+from bridge.settings import Settings
+from protocols.activitypub.adapter import ActivityPubAdapter
+from protocols.loopback.adapter import LoopbackAdapter
+from protocols.matrix.adapter import MatrixAdapter
+from storage import SqlStore, open_store
+from storage.hints import WallClock
+
+__all__ = ["App", "open_app", "operate", "run"]
+
+DRAIN = 10.0
+"""Seconds that requests and deliveries under way get when the node stops."""
+
+SWEEP_EVERY = 60.0
+
+_log = logger()
+
+
+class App:
+    """A wired node. `start` opens the doors and turns the loops, `stop` drains them; without them it only answers its operator."""
+
+    def __init__(self, settings: Settings, secrets: Secrets, store: SqlStore, client: Client) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = WallClock()
+        self.version = importlib.metadata.version("folkmoot")
+        self.metrics = Metrics()
+        self.node = Node(settings.domain, settings.origin, id_secret(secrets.key))
+        self.adapters: dict[Protocol, Adapter] = {}
+        self.loader = Loader(store, self.adapters, self.clock)
+        self.activitypub = ActivityPubAdapter(
+            self.node, settings, store=store, clock=self.clock, client=client, fill=self._fill, pages=None, version=self.version
+        )
+        self.adapters[ACTIVITYPUB] = self.activitypub
+        self.matrix: MatrixAdapter | None = None
+        if settings.matrix is not None:
+            self.matrix = MatrixAdapter(
+                self.node,
+                settings.matrix,
+                as_token=secrets.as_token,
+                hs_token=secrets.hs_token,
+                store=store,
+                clock=self.clock,
+                session=client.operator_session(),
+                most_body=settings.limits.transaction_bytes,
+            )
+            self.adapters[MATRIX] = self.matrix
+        self.loopback: LoopbackAdapter | None = None
+        if settings.development.loopback:
+            self.loopback = LoopbackAdapter(self.node, store=store, clock=self.clock)
+            self.adapters[LOOPBACK] = self.loopback
+        self.relay = Relay(self.node, store, self.adapters, self.loader, self.clock, default_grace=settings.grace.default)
+        self.reader = Reader(store, self.adapters, self.loader, self.clock)
+        self.courier = Courier(store, self.adapters, self.loader, self.clock, sends_at_once=settings.limits.sends_at_once)
+        self.operations = Administration(self.node, store, self.adapters, self.relay, self.clock, version=self.version)
+        self._doors: list[Server] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._control: ControlServer | None = None
+        self._trouble: dict[str, str] = {}
+
+    async def _fill(self, refs: Refs, needs: Sequence[Need]) -> None:
+        await self.loader.fill(refs, needs, ACTIVITYPUB, outside=False)
+
+    # ------------------------------------------------------------------------------------------------------ life
+
+    async def start(self) -> None:
+        """Raises OperatorError when an address is taken, another node runs here, or the homeserver does not know us."""
+        self._control = ControlServer(self.operations, self.settings.control)
+        await self._control.start()
+        for protocol, adapter in self.adapters.items():
+            if protocol != MATRIX:
+                await adapter.start()
+        public = new_application(max_body=self.settings.limits.body_bytes)
+        public.add_routes([*self.activitypub.routes(), *health_routes(self.missing)])
+        await self._open(public, self.settings.listen.host, self.settings.listen.port, "$.listen")
+        if self.matrix is not None and self.settings.matrix is not None:
+            # The homeserver calls back while the adapter introduces itself, so its door is open before.
+            door = self.settings.matrix.listen
+            await self._open(self.matrix.application(), door.host, door.port, "$.matrix.listen")
+            await self.matrix.start()
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
+            "reader": self.reader.run,
+            "relay": self.relay.run,
+            "courier": self.courier.run,
+            "sweep": self._sweep,
+            "watch": lambda: watch_loop(self.metrics),
+        }
+        self._tasks = [asyncio.create_task(self._keep(name, loop), name=name) for name, loop in loops.items()]
+        self.operations.since = self.clock.now()
+        _log.info("node.started", version=self.version, host=self.settings.listen.host, port=self.address[1])
+
+    async def _open(self, application: web.Application, host: str, port: int, key: str) -> None:
+        server = Server(application, host, port)
+        try:
+            await server.start()
+        except OSError as error:
+            raise OperatorError(
+                f"cannot listen on {host}:{port}: {error.strerror or error}",
+                remedy=f"Choose another port under {key}, or stop what uses it.",
+            ) from error
+        self._doors.append(server)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where the public door listens."""
+        return self._doors[0].address
+
+    async def stop(self) -> None:
+        """No new work, then what is under way, then the doors. What is cut off here is done again at the next start."""
+        for door in self._doors:
+            await door.drain(DRAIN)
+        for task in self._tasks:
+            if task.get_name() != "courier":
+                task.cancel()
+        await self.courier.drain(DRAIN)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks, self._doors = [], []
+        _log.info("node.drained")
+        for adapter in self.adapters.values():
+            await adapter.stop()
+        if self._control is not None:
+            await self._control.stop()
+            self._control = None
+        self.operations.since = None
+        _log.info("node.stopped")
+
+    def missing(self) -> dict[str, str]:
+        """What is not ready: part → why, in plain words."""
+        found = dict(self._trouble)
+        if not self._tasks:
+            found["node"] = "is starting or stopping"
+        if self.matrix is not None and not self.matrix.is_reached:
+            found["homeserver"] = "has not answered yet, or does not reach this node"
+        return found
+
+    # ------------------------------------------------------------------------------------------------------ loops
+
+    async def _keep(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        """A loop that ended by a bug of ours is told of, and turns again: the store knows where it was."""
+        while True:
+            try:
+                await loop()
+            except Exception as error:  # noqa: BLE001  (whatever it was, the other loops and the operator's commands must go on)
+                _log.error("loop.failed", loop=name, code="invariant", exc_info=error)
+                self._trouble[name] = "has failed and was started again; the log says why"
+            await self.clock.sleep(1.0)
+
+    async def _sweep(self) -> None:
+        while True:
+            await self.clock.sleep(SWEEP_EVERY)
+            try:
+                swept = await self.store.sweep(self.clock.now())
+            except StorageError as error:
+                _log.error("store.failed", code=error.code, reason=error.private)
+                continue
+            if swept.rows or swept.bodies:
+                _log.info("store.trimmed", count=swept.rows)
+
+
+def id_secret(key: bytes) -> bytes:
+    """What ids are derived with, apart from what seals private keys: 32 bytes from the node's secret."""
+    return hashlib.blake2b(b"ids", key=key, digest_size=32).digest()
+
+
+@contextlib.asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[App]:
+    """A wired node over its own store; nothing turns until `start`. Raises OperatorError for what the operator has to mend."""
+    secrets = read_secrets(settings.secrets, matrix=settings.matrix is not None)
+    operator_urls: Iterable[str] = [settings.matrix.homeserver] if settings.matrix is not None else []
+    policy = policy_for(settings.development, operator_urls=operator_urls)
+    store = await asyncio.to_thread(open_store, settings.store, secrets.key, min_free_percent=settings.storage.min_free_percent)
+    try:
+        agent = user_agent(importlib.metadata.version("folkmoot"), settings.domain)
+        async with Client(policy, agent) as client:
+            yield App(settings, secrets, store, client)
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def operate(settings: Settings) -> AsyncIterator[Operations]:
+    """The operations of a node that nobody runs, for one command."""
+    configure("error", form="text")
+    async with open_app(settings) as app:
+        await app.activitypub.start()
+        try:
+            yield app.operations
+        finally:
+            await app.activitypub.stop()
+
+
+async def run(settings: Settings) -> None:
+    """Runs until SIGTERM or SIGINT, then drains. Raises OperatorError when it cannot start."""
+    configure(settings.log.level, form=settings.log.format)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with open_app(settings) as app:
+        try:
+            await app.start()
+            await stopping.wait()
+        finally:
+            await app.stop()
