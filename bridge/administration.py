@@ -38,7 +38,6 @@ from bridge.operations import CommunityLine, HoldLine, Outbound, Retirement, Sta
 from bridge.ports import Adapter, Clock, DeadLetter, Node, Store
 from bridge.relay.plan import place_roster
 from bridge.relay.relay import Relay
-from protocols.activitypub.ids import activity_url
 
 __all__ = ["Administration"]
 
@@ -167,7 +166,7 @@ class Administration:
         if ghost is None:
             raise OperatorError(f"{community.handle} has no group that could follow", remedy="Create the community anew.")
         event = self._membership(community, channel, found, Coming.FOLLOW)
-        follow = Follow(ghost.native, found.native, activity_url(self._node, event.id), self._clock.now())
+        follow = Follow(ghost.native, found.native, self._group_adapter().name_deed(event.id) or event.id, self._clock.now())
         kept = tuple(place for place in channel.places if place.kind is not PlaceKind.GROUP and place.native != found.native)
         return [PutChannel(msgspec.structs.replace(channel, places=(*kept, found))), PutFollow(follow), AppendEvent(event)]
 

@@ -139,6 +139,7 @@ class LaneState(msgspec.Struct, frozen=True):
     next_at: datetime | None = None
     first_failure_at: datetime | None = None
     last_error: str = ""
+    probe: bool = False
 
 
 class HostState(msgspec.Struct, frozen=True):
@@ -157,6 +158,13 @@ class Queued(msgspec.Struct, frozen=True):
     seq: int
     item: Item | None
     taken_back: bool = False
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The next of what a lane hears, in order. `more`: there may be something after it."""
+
+    queued: tuple[Queued, ...]
+    more: bool
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -181,6 +189,12 @@ class Deliveries(Protocol):
 
     async def read(self, lane: LaneState, limit: int) -> tuple[Queued, ...]:
         """After the cursor, in order, only what this destination is to hear."""
+        ...
+
+    async def windows(self, lanes: Sequence[LaneState], limit: int) -> tuple[Window, ...]:
+        """`read` for many lanes at once: of each the beginning of what is after `cursor`, at most `limit`, never empty while there is any.
+
+        What many of them hear is decoded once and is the same value."""
         ...
 
     async def host(self, host: str) -> HostState: ...
@@ -537,6 +551,10 @@ class Adapter(Protocol):
 
     def name_copy(self, object_id: ObjectId, place: Place) -> str | None:
         """What the place will call our copy of the object, where we name it ourselves (an ActivityPub URL); None where the peer does."""
+        ...
+
+    def name_deed(self, event_id: EventId) -> str | None:
+        """What the protocol calls something done by one of our people, where we name it ourselves (an activity's id)."""
         ...
 
     def write(self, item: Item, refs: Refs) -> Writing: ...

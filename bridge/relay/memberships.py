@@ -58,10 +58,14 @@ class Memberships:
         match content.change:
             case Coming.FOLLOW if content.subject.protocol == OURS:
                 return await self._answered(event, self._foreign)
+            case Coming.FOLLOW if content.subject.protocol != content.target.protocol:
+                return await self._follows(event, content)
             case Coming.FOLLOW:
                 return await self._followed(event, content)
             case Coming.UNFOLLOW if content.subject.protocol == OURS:
                 return await self._answered(event, self._foreign)
+            case Coming.UNFOLLOW if content.subject.protocol != content.target.protocol:
+                return await self._follows(event, content)
             case Coming.UNFOLLOW:
                 roster = await self._roster(event, content.target)
                 left: list[Change] = [LeaveRoster(roster, content.subject)] if roster is not None else []
@@ -83,6 +87,22 @@ class Memberships:
         follow = Follow(content.subject, content.target, content.request, event.received_at, accepted=self._clock.now())
         changes: list[Change] = [PutFollow(follow), JoinRoster(roster, destination, content.subject)]
         return [*changes, *await self._answered(event, self._own)]
+
+    async def _follows(self, event: Event, content: Membership) -> list[Change]:
+        """One of our people follows, or leaves, the group elsewhere that carries this conversation."""
+        channel = await self._store.directory.channel(event.channel)
+        adapter = self._adapters.get(content.target.protocol)
+        ghost = await self._store.directory.ghost_of(content.target.protocol, content.subject)
+        if channel is None or channel.place(content.target) is None or adapter is None or ghost is None or ghost.ended is not None:
+            text = "Only a group that carries this conversation can be followed from here, by people who said `!cross on`."
+            return [PutOmission(Omission(event.id, event.place, "follow.nowhere", text)), EraseEvent(event.id, "left out")]
+        before = await self._store.directory.follow(ghost.native, content.target)
+        if content.change is Coming.UNFOLLOW:
+            request = before.request if before is not None else None
+            left = msgspec.structs.replace(event, content=msgspec.structs.replace(content, request=request))
+            return [DropFollow(ghost.native, content.target), *await self._answered(left, self._foreign)]
+        follow = Follow(ghost.native, content.target, adapter.name_deed(event.id) or event.id, event.received_at)
+        return [PutFollow(follow), *await self._answered(event, self._foreign)]
 
     async def _heard(self, event: Event, content: Membership) -> list[Change]:
         """The group elsewhere said yes or no to our Follow."""

@@ -16,7 +16,7 @@ from bridge.logs import logger
 from bridge.model.actor import Actor
 from bridge.model.capability import Capabilities, Patience
 from bridge.model.content import Message, Notice, Reaction
-from bridge.model.ids import MATRIX, OURS, Native, ObjectId, Protocol
+from bridge.model.ids import MATRIX, OURS, EventId, Native, ObjectId, Protocol
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
 from bridge.model.place import Community, Place
 from bridge.ports import Absent, Clock, Intake, Need, Node, Reading, Refs, Store, Wire, Writing
@@ -130,6 +130,9 @@ class MatrixAdapter:
         return Destination(MATRIX, actor.native.id, self.me.server_name)
 
     def name_copy(self, object_id: ObjectId, place: Place) -> str | None:  # noqa: ARG002  (the homeserver names events)
+        return None
+
+    def name_deed(self, event_id: EventId) -> str | None:  # noqa: ARG002  (the homeserver names events)
         return None
 
     async def prepare(self, name: str) -> Place:
