@@ -11,7 +11,7 @@ from bridge.changes import Change, PutActor
 from bridge.errors import Gone, Invariant, OperatorError, PeerError
 from bridge.model.actor import Actor, ActorKind
 from bridge.model.capability import Capabilities, Patience
-from bridge.model.ids import ACTIVITYPUB, Native, ObjectId, Protocol, derive
+from bridge.model.ids import ACTIVITYPUB, EventId, Native, ObjectId, Protocol, derive
 from bridge.model.item import Destination, Item, Outcome
 from bridge.model.place import OPEN, Community, Place, PlaceKind
 from bridge.net.client import Client
@@ -22,7 +22,7 @@ from protocols.activitypub.capabilities import capabilities
 from protocols.activitypub.discovery import Discovery
 from protocols.activitypub.fetching import Fetcher, Missing
 from protocols.activitypub.ghosts import Ghosts
-from protocols.activitypub.ids import host_of, instance_url, is_ours, native, object_url
+from protocols.activitypub.ids import activity_url, host_of, instance_url, is_ours, native, object_url
 from protocols.activitypub.lookup import find
 from protocols.activitypub.publication import Fill, Publication
 from protocols.activitypub.sending import Sender, inbox_of
@@ -117,6 +117,9 @@ class ActivityPubAdapter:
 
     def name_copy(self, object_id: ObjectId, place: Place) -> str | None:  # noqa: ARG002  (one address, wherever it is shown)
         return object_url(self.me, object_id)
+
+    def name_deed(self, event_id: EventId) -> str | None:
+        return activity_url(self.me, event_id)
 
     async def prepare(self, name: str) -> Place:
         """A group on another server, as `@group@server` or by the address of its actor; it is remembered.

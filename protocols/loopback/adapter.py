@@ -12,7 +12,7 @@ from bridge.logs import logger
 from bridge.model.actor import Actor, Ghost
 from bridge.model.capability import Capabilities, Patience
 from bridge.model.content import Boost, Message, Profile, Reaction, Retraction, tag_of
-from bridge.model.ids import LOOPBACK, OURS, CommunityId, Native, ObjectId, Protocol
+from bridge.model.ids import LOOPBACK, OURS, CommunityId, EventId, Native, ObjectId, Protocol
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
 from bridge.model.place import Community, Place, PlaceKind
 from bridge.ports import Absent, Clock, Intake, Need, Node, Reading, Refs, Store, Wire, Writing
@@ -66,6 +66,9 @@ class LoopbackAdapter:
         return Destination(LOOPBACK, actor.native.id, HOST)
 
     def name_copy(self, object_id: ObjectId, place: Place) -> str | None:  # noqa: ARG002  (the hall names deeds)
+        return None
+
+    def name_deed(self, event_id: EventId) -> str | None:  # noqa: ARG002  (the hall names deeds)
         return None
 
     async def prepare(self, name: str) -> Place:
