@@ -200,11 +200,15 @@ class PutPlace(msgspec.Struct, frozen=True):
 
 
 class AdvanceLane(msgspec.Struct, frozen=True):
-    """The courier's low-water mark; success clears the failures of the lane and of its host."""
+    """The courier's low-water mark; success clears the failures of the lane and of its host.
+
+    `answered` false: passed over without a word from the server (taken back, left out), which says nothing of how it is.
+    """
 
     destination: Destination
     urgent: bool
     upto: int
+    answered: bool = True
 
 
 class FailLane(msgspec.Struct, frozen=True):
@@ -216,6 +220,15 @@ class FailLane(msgspec.Struct, frozen=True):
     next_at: datetime
     at: datetime
     host: bool = False
+
+
+class SnoozeLane(msgspec.Struct, frozen=True):
+    """Nothing more in this lane before `until`, and it counts as no failure."""
+
+    destination: Destination
+    urgent: bool
+    why: str
+    until: datetime
 
 
 class PutDead(msgspec.Struct, frozen=True):
@@ -233,6 +246,14 @@ class GiveUp(msgspec.Struct, frozen=True):
 
     destination: Destination
     urgent: bool
+    why: str
+    at: datetime
+
+
+class EndDestination(msgspec.Struct, frozen=True):
+    """Nobody is there any more (a confirmed 410): whoever heard there leaves every roster, their follows end, and both lanes are given up."""
+
+    destination: Destination
     why: str
     at: datetime
 
@@ -283,8 +304,10 @@ Change = (
     | PutPlace
     | AdvanceLane
     | FailLane
+    | SnoozeLane
     | PutDead
     | GiveUp
+    | EndDestination
     | Requeue
     | WakeHost
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from heapq import merge
 from itertools import islice
@@ -11,18 +12,19 @@ from sqlalchemy import Connection, Row, bindparam, case, func, or_, select
 
 from bridge.model.ids import EventId, ItemId, Protocol
 from bridge.model.item import Destination, Standing
-from bridge.ports import DeadLetter, HostState, LaneState, Queued
+from bridge.ports import DeadLetter, HostState, LaneState, Queued, Window
 from storage.changes.outgoing import decode_item
 from storage.columns import micros, moment
 from storage.engine import Database
 from storage.records import standings_of
 from storage.schema import dead, destinations, hearing, hosts, lanes, out, out_roster, out_to
+from storage.windows import read_windows
 
 __all__ = ["SqlDeliveries"]
 
 _WITH_HOST = lanes.join(destinations, destinations.c.id == lanes.c.destination).outerjoin(hosts, hosts.c.host == destinations.c.host)
 _LANES = (
-    select(lanes, destinations.c.protocol, destinations.c.address, destinations.c.host)
+    select(lanes, destinations.c.protocol, destinations.c.address, destinations.c.host, hosts.c.host.label("resting"))
     .select_from(_WITH_HOST)
     .where(
         lanes.c.awake.is_not(None),
@@ -87,6 +89,10 @@ class SqlDeliveries:
         rows = await self._database.read(lambda connection: _read(connection, lane, limit))
         return tuple(Queued(row.seq, None if row.body is None else decode_item(row.body), row.taken_back) for row in rows)
 
+    async def windows(self, lanes: Sequence[LaneState], limit: int) -> tuple[Window, ...]:
+        """In one snapshot."""
+        return await self._database.read(lambda connection: read_windows(connection, lanes, limit, _read))
+
     async def host(self, host: str) -> HostState:
         row = await self._database.read(lambda connection: connection.execute(_HOST, {"name": host}).first())
         if row is None:
@@ -113,7 +119,8 @@ def _destination(row: Row[*tuple[Any, ...]]) -> Destination:
 
 def _lane(row: Row[*tuple[Any, ...]]) -> LaneState:
     since = moment(row.first_failure_at)
-    return LaneState(_destination(row), row.urgent, row.cursor, row.fails, _open(row.next_at), since, row.last_error or "")
+    rests = (row.fails, _open(row.next_at), since, row.last_error or "", row.resting is not None)
+    return LaneState(_destination(row), row.urgent, row.cursor, *rests)
 
 
 def _letter(row: Row[*tuple[Any, ...]]) -> DeadLetter:

@@ -85,6 +85,12 @@ _DUE = (
     .order_by(waits.c.due_at, waits.c.seq)
     .limit(bindparam("many"))
 )
+_AHEAD = (
+    select(waits.c.seq)
+    .join(intake, intake.c.seq == waits.c.seq)
+    .where(intake.c.lane == bindparam("lane"), waits.c.seq < bindparam("seq"), waits.c.stuck.is_(False))
+    .limit(1)
+)
 _NEXT_WAIT = select(func.min(waits.c.due_at)).where(waits.c.stuck.is_(False))
 _BODY = select(events.c.body).where(events.c.id == bindparam("event"))
 
@@ -168,6 +174,10 @@ class SqlJournal:
             return tuple((_wait(row), Entry(row.seq, _intake(row), row.tries)) for row in rows)
 
         return await self._database.read(read)
+
+    async def waits_ahead(self, lane: str, seq: int) -> bool:
+        ask = {"lane": lane, "seq": seq}
+        return await self._database.read(lambda connection: connection.execute(_AHEAD, ask).first()) is not None
 
     async def next_due(self) -> datetime | None:
         return moment(await self._database.read(lambda connection: connection.execute(_NEXT_WAIT).scalar()))

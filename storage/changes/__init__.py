@@ -15,6 +15,7 @@ from bridge.changes import (
     Change,
     DropFollow,
     DropPlace,
+    EndDestination,
     EndEvent,
     EndGhost,
     EndHold,
@@ -44,6 +45,7 @@ from bridge.changes import (
     PutPlace,
     Requeue,
     Retract,
+    SnoozeLane,
     Unpark,
     WakeHost,
 )
@@ -108,8 +110,12 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
             lanes.advance(connection, [change])
         case FailLane():
             lanes.fail(connection, change)
+        case SnoozeLane():
+            lanes.snooze(connection, change)
         case GiveUp():
             lanes.give_up(connection, change)
+        case EndDestination():
+            lanes.end_destination(connection, change)
         case WakeHost():
             lanes.wake_host(connection, change)
         case PutActor():

@@ -7,14 +7,26 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, case, delete, exists, func, insert, or_, select, update
 
-from bridge.changes import AdvanceLane, FailLane, GiveUp, JoinRoster, LeaveRoster, WakeHost
+from bridge.changes import AdvanceLane, EndDestination, FailLane, GiveUp, JoinRoster, LeaveRoster, SnoozeLane, WakeHost
 from bridge.model.item import Destination
 from storage.columns import micros
 from storage.dialect import Either, once
 from storage.heads import head, take
-from storage.schema import NEVER, destinations, gaps, hearing, hosts, lanes, members, out_roster, out_to, rosters
+from storage.schema import NEVER, destinations, follows, gaps, hearing, hosts, lanes, members, out_roster, out_to, rosters
 
-__all__ = ["advance", "destination_id", "fail", "give_up", "join", "leave", "roster_id", "wake", "wake_host"]
+__all__ = [
+    "advance",
+    "destination_id",
+    "end_destination",
+    "fail",
+    "give_up",
+    "join",
+    "leave",
+    "roster_id",
+    "snooze",
+    "wake",
+    "wake_host",
+]
 
 _FIND = select(destinations.c.id).where(destinations.c.protocol == bindparam("protocol"), destinations.c.address == bindparam("address"))
 _ROSTER = select(rosters.c.id).where(rosters.c.name == bindparam("name"))
@@ -36,6 +48,9 @@ _RESUME = (
     .where(hearing.c.roster == bindparam("which"), hearing.c.destination == bindparam("where"), hearing.c.from_seq == bindparam("start"))
     .values(until_seq=NEVER)
 )
+_HERE = select(members.c.member).where(members.c.destination == bindparam("destination")).distinct()
+_STAYS = select(members.c.roster, members.c.destination).where(members.c.member == bindparam("member"))
+_UNFOLLOW = delete(follows).where(follows.c.actor == bindparam("who"))
 _DROP_MEMBER = delete(members).where(members.c.roster == bindparam("roster"), members.c.member == bindparam("member"))
 
 _UPTO = bindparam("upto", type_=BigInteger())
@@ -74,6 +89,8 @@ _ADVANCE = (
         last_error=None,
     )
 )
+_PASS = update(lanes).where(_LANE, lanes.c.cursor < _UPTO).values(cursor=_UPTO, awake=case((_PENDING, _UPTO), else_=None))
+_SNOOZE = update(lanes).where(_LANE).values(next_at=bindparam("later"), last_error=bindparam("because"))
 _FAIL = (
     update(lanes)
     .where(_LANE, func.coalesce(lanes.c.last_failure_at, -1) < bindparam("moment"))
@@ -203,10 +220,18 @@ def wake(connection: Connection, seq: int, heard: Iterable[int], *, urgent: bool
 
 
 def advance(connection: Connection, changes: Sequence[AdvanceLane]) -> None:
-    """Never backwards. What has nothing left to hear falls asleep; the server is well again."""
-    rows = [{"where": destination_id(connection, change.destination), "fast": change.urgent, "upto": change.upto} for change in changes]
-    connection.execute(_ADVANCE, rows)
-    connection.execute(_CLOSE_CIRCUIT, [{"name": name} for name in {change.destination.host for change in changes}])
+    """Never backwards. What has nothing left to hear falls asleep; a server that answered is well again."""
+    for statement, answered in ((_ADVANCE, True), (_PASS, False)):
+        rows = [
+            {"where": destination_id(connection, change.destination), "fast": change.urgent, "upto": change.upto}
+            for change in changes
+            if change.answered is answered
+        ]
+        if rows:
+            connection.execute(statement, rows)
+    well = {change.destination.host for change in changes if change.answered}
+    if well:
+        connection.execute(_CLOSE_CIRCUIT, [{"name": name} for name in sorted(well)])
 
 
 def fail(connection: Connection, change: FailLane) -> None:
@@ -218,6 +243,11 @@ def fail(connection: Connection, change: FailLane) -> None:
         _FAIL_HOST(connection, {**row, "first_failure_at": at, "last_failure_at": at})
 
 
+def snooze(connection: Connection, change: SnoozeLane) -> None:
+    where = destination_id(connection, change.destination)
+    connection.execute(_SNOOZE, {"where": where, "fast": change.urgent, "later": micros(change.until), "because": change.why or None})
+
+
 def give_up(connection: Connection, change: GiveUp) -> None:
     where = destination_id(connection, change.destination)
     cursor, awake = connection.execute(_STATE, {"where": where, "fast": change.urgent}).one()
@@ -226,6 +256,16 @@ def give_up(connection: Connection, change: GiveUp) -> None:
         gap = {"destination": where, "urgent": change.urgent, "from_seq": cursor, "to_seq": top, "why": change.why, "at": micros(change.at)}
         _GAP(connection, gap)
     connection.execute(_TO_HEAD, {"where": where, "fast": change.urgent, "top": top})
+
+
+def end_destination(connection: Connection, change: EndDestination) -> None:
+    where = destination_id(connection, change.destination)
+    for member in connection.execute(_HERE, {"destination": where}).scalars().all():
+        for roster, spot in connection.execute(_STAYS, {"member": member}).all():
+            _leave(connection, int(roster), member, int(spot))
+        connection.execute(_UNFOLLOW, {"who": member})
+    for urgent in (False, True):
+        give_up(connection, GiveUp(change.destination, urgent, change.why, change.at))
 
 
 def wake_host(connection: Connection, change: WakeHost) -> None:
