@@ -132,7 +132,10 @@ class Publication:
         """What everybody there may call it; None for what is not, or no more, for everybody."""
         if known.retracted_at is not None or known.audience not in OPEN:
             return None
-        return known.native.id if known.native.protocol == ACTIVITYPUB else await self._store.objects.copy(known.id, group)
+        if known.native.protocol == ACTIVITYPUB:
+            return known.native.id
+        url = object_url(self._me, known.id)
+        return url if await self._store.objects.copy(known.id, group) == url else None
 
     # --------------------------------------------------------------------------------------------------------- activities
 

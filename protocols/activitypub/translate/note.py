@@ -9,6 +9,7 @@ import hashlib
 import html
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 import msgspec
@@ -86,7 +87,9 @@ def provenance_of(said: Thing) -> Provenance:
     return Provenance(native(said.id), node=node, hops=max(0, min(hops, 100)), url=page_of(said) or said.id)
 
 
-def read_message(said: Thing, refs: Refs, me: Node, *, reply_to: ObjectId | None, thread: ObjectId | None, parent: Native | None) -> Message:
+def read_message(
+    said: Thing, refs: Refs, me: Node, *, reply_to: ObjectId | None, thread: ObjectId | None, parent: Native | None
+) -> Message:
     """The words. `parent`: who is answered; a bare tag for them is no mention, every reply carries one."""
     people = _People(said, refs, me)
     text, named = from_html("".join(_body(said)), mention=people.named)
@@ -204,9 +207,10 @@ MOST_TITLE = 200
 
 
 class Words(msgspec.Struct, frozen=True):
-    """How one message is said on the fediverse: HTML, tags, and the actors it should reach."""
+    """How one message is said on the fediverse: HTML, the same without formatting (names as shown, no links), tags, and whom it should reach."""
 
     content: str
+    plain: str
     tags: tuple[Document, ...]
     people: tuple[str, ...]
 
@@ -221,13 +225,17 @@ def words_of(out: Outgoing, message: Message, parent: Native | None) -> Words:
     text = message.text
     if message.manner is Manner.EMOTE:
         name = html.escape(out.event.author.name or out.event.author.handle.partition(":")[0], quote=False)
-        text = RichText(html=f"<p>* {name} {text.html.removeprefix('<p>')}" if text.html.startswith("<p>") else f"<p>* {name}</p>{text.html}")
-    content = to_html(text, named, mention=lambda mention: cards[mention.actor][1] if mention.actor in cards else None, dialect=Dialect.FEDIVERSE)
+        text = RichText(
+            html=f"<p>* {name} {text.html.removeprefix('<p>')}" if text.html.startswith("<p>") else f"<p>* {name}</p>{text.html}"
+        )
+    content = to_html(
+        text, named, mention=lambda mention: cards[mention.actor][1] if mention.actor in cards else None, dialect=Dialect.FEDIVERSE
+    )
     for attachment in message.attachments:
         if not _is_web(attachment.url):
             content += f"<p>({_escape(attachment.description or attachment.name or 'a file that stays where it was sent')})</p>"
     tags: list[Document] = [{"type": "Mention", "href": actor, "name": name} for actor, _, name in cards.values()]
-    return Words(content, tuple(tags), tuple(actor for actor, _, _ in cards.values()))
+    return Words(content, _plain(message, cards.keys()), tuple(tags), tuple(actor for actor, _, _ in cards.values()))
 
 
 def note_of(out: Outgoing, message: Message, *, edited: bool, published: datetime | None, page: bool = False) -> Made:
@@ -269,7 +277,7 @@ def note_of(out: Outgoing, message: Message, *, edited: bool, published: datetim
         note["inReplyTo"] = answered_url
     _say_before(note, message)
     if note["type"] == "Page":
-        note["name"] = _title(message)
+        note["name"] = _title(message, words.plain)
         if message.language:
             note["language"] = {"identifier": message.language, "name": message.language}
     else:
@@ -309,6 +317,16 @@ def _bare(name: str) -> str:
 _ADDRESS = re.compile(r"@[^\s:]+:[^\s]+")
 
 
+def _plain(message: Message, shown: AbstractSet[Native]) -> str:
+    """The words as they were typed, people who have no actor named as `content` names them."""
+    plain = message.text.plain
+    for mention in message.mentions:
+        if mention.actor not in shown:
+            for called in {mention.name, mention.actor.id}:
+                plain = plain.replace(called, _bare(called)) if called else plain
+    return plain
+
+
 def _say_before(note: Document, message: Message) -> None:
     summary = message.note.text if message.note else ""
     summary = summary or spoiler_summary(message.text) or ""
@@ -318,10 +336,10 @@ def _say_before(note: Document, message: Message) -> None:
         note["sensitive"] = True
 
 
-def _title(message: Message) -> str:
-    """Lemmy wants one. Never the hidden words: what stands before them, else the first line."""
+def _title(message: Message, plain: str) -> str:
+    """Lemmy wants one. Never the hidden words: what stands before them, else the first line of `plain`."""
     hidden = message.note.text or "Sensitive" if message.note else None
-    first = next((line for line in message.text.plain.split("\n") if line.strip()), "")
+    first = next((line for line in plain.split("\n") if line.strip()), "")
     title = " ".join((message.title or hidden or spoiler_summary(message.text) or first).split())
     return title if len(title) <= MOST_TITLE else f"{title[: MOST_TITLE - 1]}…" if title else "…"
 
