@@ -21,33 +21,35 @@ SPAN = 64
 _BATCH = 500
 """Values in one IN list."""
 
-_STANDS = case((lanes.c.awake > lanes.c.cursor, lanes.c.awake), else_=lanes.c.cursor)
-_WHOSE = (destinations.c.address, lanes.c.urgent, lanes.c.cursor, _STANDS.label("stands"))
+_STANDS = case((lanes.c.awake > lanes.c.cursor, lanes.c.awake - 1), else_=lanes.c.cursor)
+# Materialized, so that it is looked at first: else SQLite reads the whole history of a roster before it knows where a lane stands.
 _ASKED = (
-    destinations.c.protocol == bindparam("protocol"),
-    destinations.c.address.in_(bindparam("addresses", expanding=True)),
-    lanes.c.awake.is_not(None),
+    select(lanes.c.destination, destinations.c.address, lanes.c.urgent, lanes.c.cursor, _STANDS.label("stands"))
+    .join(destinations, destinations.c.id == lanes.c.destination)
+    .where(
+        destinations.c.protocol == bindparam("protocol"),
+        destinations.c.address.in_(bindparam("addresses", expanding=True)),
+        lanes.c.awake.is_not(None),
+    )
+    .cte("asked")
+    .prefix_with("MATERIALIZED")
 )
-_LANES = destinations.join(lanes, lanes.c.destination == destinations.c.id)
+_WHOSE = (_ASKED.c.address, _ASKED.c.urgent, _ASKED.c.cursor, _ASKED.c.stands)
 _HEARD = (
     select(*_WHOSE, out_roster.c.seq)
-    .select_from(
-        _LANES.join(hearing, hearing.c.destination == lanes.c.destination).join(
-            out_roster, (out_roster.c.roster == hearing.c.roster) & (out_roster.c.urgent == lanes.c.urgent)
-        )
-    )
+    .join(hearing, hearing.c.destination == _ASKED.c.destination)
+    .join(out_roster, (out_roster.c.roster == hearing.c.roster) & (out_roster.c.urgent == _ASKED.c.urgent))
     .where(
-        *_ASKED,
-        out_roster.c.seq > lanes.c.cursor,
+        out_roster.c.seq > _ASKED.c.stands,
+        out_roster.c.seq <= _ASKED.c.stands + SPAN,
         out_roster.c.seq > hearing.c.from_seq,
         out_roster.c.seq <= hearing.c.until_seq,
-        out_roster.c.seq <= _STANDS + SPAN,
     )
 )
 _NAMED = (
     select(*_WHOSE, out_to.c.seq)
-    .select_from(_LANES.join(out_to, (out_to.c.destination == lanes.c.destination) & (out_to.c.urgent == lanes.c.urgent)))
-    .where(*_ASKED, out_to.c.seq > lanes.c.cursor, out_to.c.seq <= _STANDS + SPAN)
+    .join(out_to, (out_to.c.destination == _ASKED.c.destination) & (out_to.c.urgent == _ASKED.c.urgent))
+    .where(out_to.c.seq > _ASKED.c.stands, out_to.c.seq <= _ASKED.c.stands + SPAN)
 )
 _TOP = select(heads.c.seq).where(heads.c.name == "out")
 _ITEMS = select(out.c.seq, out.c.body, out.c.taken_back).where(out.c.seq.in_(bindparam("seqs", expanding=True)))
