@@ -23,6 +23,8 @@ from protocols.activitypub.discovery import Discovery
 from protocols.activitypub.fetching import Fetcher, Missing
 from protocols.activitypub.ghosts import Ghosts
 from protocols.activitypub.ids import activity_url, host_of, instance_url, is_ours, native, object_url
+from protocols.activitypub.inbox import Inbox
+from protocols.activitypub.keyring import Keyring
 from protocols.activitypub.lookup import find
 from protocols.activitypub.publication import Fill, Publication
 from protocols.activitypub.sending import Sender, inbox_of
@@ -77,11 +79,13 @@ class ActivityPubAdapter:
         self._publication = Publication(node, store, self.signers, fill, server_name=homeserver)
         discovery = Discovery(node, store, clock, version=version, contact=settings.activitypub.contact)
         self._server = Server(node, store, self._publication, discovery, pages=pages)
+        self.keyring = Keyring(store.keys, self.fetcher.document, clock, node)
+        self._inbox = Inbox(node, store.journal, store.deliveries, self.keyring, clock, settings.limits.body_bytes, store.directory)
         self._groups: dict[Native, Destination] = {}
 
     def routes(self) -> list[web.RouteDef]:
         """Everything public: documents and inboxes."""
-        return self._server.routes()
+        return [*self._server.routes(), *self._inbox.routes()]
 
     def application(self) -> web.Application:
         """The public routes alone, with the bound on bodies from the settings."""
@@ -223,6 +227,7 @@ class ActivityPubAdapter:
                         await self._remember_group(place.native)
 
     async def stop(self) -> None:
+        await self.keyring.close()
         await self.fetcher.close()
 
     async def _remember_group(self, group: Native) -> None:
