@@ -79,7 +79,7 @@ class Fetcher:
         """
         where = url.partition("#")[0]
         if is_ours(self._me, where):
-            raise Refused("our own addresses are never asked of ourselves", private="a document of ours that we do not have is forged (O5)")
+            raise Refused("our own addresses are never asked of ourselves")  # rule O5: what we do not have is forged
         self._recall(where)
         task = self._under_way.get(where)
         if task is None:

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.bridge.net.conftest import connections as connections  # fixtures of the outbound client, here too
+from tests.bridge.net.conftest import street as street
 from tests.bridge.net.street import Street
 from tests.protocols.activitypub.house import House, open_house
-
-
-@pytest.fixture
-async def street() -> AsyncIterator[Street]:
-    async with AsyncExitStack() as stack:
-        yield Street(stack)
 
 
 @pytest.fixture

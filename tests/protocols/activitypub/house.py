@@ -15,19 +15,18 @@ from bridge.model.actor import Actor, Ghost
 from bridge.model.audience import Audience
 from bridge.model.content import Message, Reaction, tag_of
 from bridge.model.event import Event, object_of
-from bridge.model.ids import ACTIVITYPUB, MATRIX, EventId, Native, ObjectId
-from bridge.model.item import Item
+from bridge.model.ids import ACTIVITYPUB, MATRIX, Native, ObjectId
 from bridge.model.record import KnownObject
 from bridge.model.richtext import from_plain
 from bridge.net.client import Client
 from bridge.ports import Need, Node, Pages, Refs
 from bridge.relay.loading import Loader
-from bridge.settings import ActivityPub, Development, Matrix, Settings
+from bridge.settings import ActivityPub, Matrix, Settings
 from protocols.activitypub.adapter import ActivityPubAdapter
 from protocols.activitypub.ids import native, object_url
 from storage import SqlStore, open_memory
 from tests.bridge.net.street import Street
-from tests.protocols.activitypub.world import ANA, ANA_GHOST, CHANNEL, COMMUNITY, GROUP, GROUP_GHOST, ME, NOW, ROOM, SAM, item
+from tests.protocols.activitypub.world import ANA, ANA_GHOST, CHANNEL, COMMUNITY, GROUP, GROUP_GHOST, ME, NOW, ROOM, item
 
 ACTIVITY = {"Accept": "application/activity+json"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -58,7 +57,9 @@ class Hand:
 class House:
     """One node. `asked` is everything that documents wanted from the store, `ask` a request to the public address."""
 
-    def __init__(self, client: Client, *, me: Node = ME, settings: Settings = SETTINGS, store: SqlStore | None = None, pages: Pages | None = None) -> None:
+    def __init__(
+        self, client: Client, *, me: Node = ME, settings: Settings = SETTINGS, store: SqlStore | None = None, pages: Pages | None = None
+    ) -> None:
         self.store = store or open_memory()
         self.clock = Hand()
         self.me = me
@@ -154,19 +155,5 @@ async def open_house(street: Street, **more: Any) -> House:
     return house
 
 
-def http_node(origin: str) -> tuple[Node, Settings]:
-    """A node whose own origin is plain http on loopback, as in development."""
-    domain = origin.removeprefix("http://")
-    development = Development(enabled=True, networks=("127.0.0.0/8",), origins=(origin,))
-    return Node(domain, origin, ME.secret), msgspec.structs.replace(SETTINGS, domain=domain, development=development)
-
-
-def event_of(made: Item, event_id: str | None = None) -> Event:
-    return msgspec.structs.replace(made.event, id=EventId(event_id)) if event_id else made.event
-
-
 def ghost_for(of: Native, handle: str, tail: str, **more: Any) -> Ghost:
     return msgspec.structs.replace(ANA_GHOST, native=native(f"https://moot.example/u/{tail}"), of=of, handle=handle, **more)
-
-
-__all__ = ["ACTIVITY", "BROWSER", "SAM", "SETTINGS", "Hand", "House", "event_of", "ghost_for", "http_node", "open_house"]
