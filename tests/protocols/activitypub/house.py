@@ -19,13 +19,13 @@ from bridge.model.ids import ACTIVITYPUB, MATRIX, Native, ObjectId
 from bridge.model.record import KnownObject
 from bridge.model.richtext import from_plain
 from bridge.net.client import Client
-from bridge.ports import Need, Node, Pages, Refs
+from bridge.ports import Need, Pages, Refs
 from bridge.relay.loading import Loader
-from bridge.settings import ActivityPub, Matrix, Settings
+from bridge.settings import ActivityPub, Development, Matrix, Settings
 from protocols.activitypub.adapter import ActivityPubAdapter
 from protocols.activitypub.ids import native, object_url
 from storage import SqlStore, open_memory
-from tests.bridge.net.street import Street
+from tests.bridge.net.street import LOOPBACK, Street
 from tests.protocols.activitypub.world import ANA, ANA_GHOST, CHANNEL, COMMUNITY, GROUP, GROUP_GHOST, ME, NOW, ROOM, item
 
 ACTIVITY = {"Accept": "application/activity+json"}
@@ -57,22 +57,34 @@ class Hand:
 class House:
     """One node. `asked` is everything that documents wanted from the store, `ask` a request to the public address."""
 
-    def __init__(
-        self, client: Client, *, me: Node = ME, settings: Settings = SETTINGS, store: SqlStore | None = None, pages: Pages | None = None
-    ) -> None:
-        self.store = store or open_memory()
+    def __init__(self, client: Client, *, settings: Settings = SETTINGS, pages: Pages | None = None) -> None:
+        self.store: SqlStore = open_memory()
         self.clock = Hand()
-        self.me = me
-        self.adapter = ActivityPubAdapter(
-            me, settings, store=self.store, clock=self.clock, client=client, fill=self._fill, pages=pages, version="0.1.0"
-        )
-        self._loader = Loader(self.store, {ACTIVITYPUB: self.adapter}, self.clock)
+        self.me = ME
+        self._client = client
+        self._settings = settings
+        self._pages = pages
+        self.adapter = self.again()
+        self.loader = Loader(self.store, {ACTIVITYPUB: self.adapter}, self.clock)
         self.asked: list[Need] = []
         self.web = TestClient(TestServer(self.adapter.application()))
 
+    def again(self) -> ActivityPubAdapter:
+        """An adapter over the same store, as after a restart."""
+        return ActivityPubAdapter(
+            self.me,
+            self._settings,
+            store=self.store,
+            clock=self.clock,
+            client=self._client,
+            fill=self._fill,
+            pages=self._pages,
+            version="0.1.0",
+        )
+
     async def _fill(self, refs: Refs, needs: Any) -> None:
         self.asked += needs
-        await self._loader.fill(refs, needs, ACTIVITYPUB)
+        await self.loader.fill(refs, needs, ACTIVITYPUB)
 
     async def open(self) -> None:
         await self.web.start_server()
@@ -148,9 +160,10 @@ class House:
         await self.commit(PutObject(msgspec.structs.replace(known, updated_at=current.at + timedelta(seconds=after)), form))
 
 
-async def open_house(street: Street, **more: Any) -> House:
+async def open_house(street: Street, *, pages: Pages | None = None) -> House:
     """With a client that may reach the peers opened so far."""
-    house = House(await street.client(), **more)
+    development = Development(enabled=True, networks=LOOPBACK, origins=tuple(street.origins))
+    house = House(await street.client(), settings=msgspec.structs.replace(SETTINGS, development=development), pages=pages)
     await house.open()
     return house
 
