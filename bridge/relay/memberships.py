@@ -25,7 +25,7 @@ from bridge.changes import (
 from bridge.model.content import Membership, Profile, Retraction
 from bridge.model.content.membership import Change as Coming
 from bridge.model.event import Event, Provenance
-from bridge.model.ids import OURS, Native, ObjectId, Protocol, RosterId, event_id
+from bridge.model.ids import OURS, CommunityId, Native, ObjectId, Protocol, RosterId, event_id
 from bridge.model.item import Omission
 from bridge.model.place import Channel, Place, PlaceKind
 from bridge.model.record import Follow
@@ -44,7 +44,7 @@ MOST_OBJECTS = 100_000
 
 
 class Memberships:
-    """`change` for a Membership, `ended` for a Profile that has ended."""
+    """`change` for a Membership, `ended` for a Profile that has ended, `spread` for one that names no community."""
 
     def __init__(self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], clock: Clock) -> None:
         self._node = node
@@ -149,6 +149,32 @@ class Memberships:
         return (channel.place(target) or Place(target, PlaceKind.FOREIGN_GROUP),)
 
     # ------------------------------------------------------------------------------------------------------ the end of an account
+
+    async def spread(self, event: Event, profile: Profile) -> list[Change]:
+        """A face from elsewhere, for each community that knows it: where they spoke, wait, follow, or were shown. Raises StorageError."""
+        person = profile.actor.native
+        changes: list[Change] = []
+        for community in await self._store.directory.communities():
+            channels = await self._store.directory.channels(community.id)
+            places = [place for channel in channels for place in channel.places if place.native.protocol == person.protocol]
+            if places and await self._knows(community.id, places, person):
+                native = Native(OURS, f"face/{event.id}/{community.id}")
+                here = next(channel for channel in channels if channel.place(places[0].native) is not None)
+                there = msgspec.structs.replace(
+                    event, id=event_id(self._node.secret, native), community=community.id, channel=here.id, place=places[0].native
+                )
+                changes.append(AppendEvent(there))
+        return [*changes, EraseEvent(event.id, "noted")]
+
+    async def _knows(self, community: CommunityId, places: list[Place], person: Native) -> bool:
+        store = self._store
+        if await store.objects.count(person, community) or await store.decisions.holds(community, 1, person):
+            return True
+        for protocol in self._adapters:
+            ghost = await store.directory.ghost_of(protocol, person)
+            if ghost is not None and ghost.community == community:
+                return True
+        return any([await store.directory.follow(person, place.native) is not None for place in places])
 
     async def ended(self, event: Event, profile: Profile) -> list[Change]:
         """An account deleted itself: what it said is taken back everywhere, then its face goes. When the community itself sends one of its

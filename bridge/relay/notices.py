@@ -44,7 +44,7 @@ class Notices:
             return PutOmission(Omission(cause.id, cause.place, _NOBODY, text))
         place = await self._place(notice.to.protocol, cause, community)
         said = Event(
-            id=EventId(derive(self._node.secret, "notice", cause.id, str(number), str(notice.to))),
+            id=EventId(derive(self._node.secret, "notice", cause.id, str(number), str(notice.to), notice.text.plain, notice.sign)),
             community=community,
             channel=cause.channel,
             place=cause.place,

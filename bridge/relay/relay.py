@@ -154,6 +154,8 @@ class Relay:
                 return ordered if ordered is not None else await self._crossing.cross(event)
             case Retraction():
                 return await self._crossing.take_back(event, content)
+            case Profile() if not event.community:
+                return await self._memberships.spread(event, content)
             case Profile():
                 return await self._memberships.ended(event, content) if content.ended else await self._crossing.cross(event)
             case Membership():

@@ -50,9 +50,15 @@ class Arrival(msgspec.Struct, frozen=True):
         return self.refs.actor(native(self.actor))
 
     def author_or_name(self) -> Actor:
-        """For what must be heard even when its author is gone already: an ending, a deletion."""
-        return self.author() or Actor(
-            native(self.actor), handle=f"@{self.actor.rstrip('/').rpartition('/')[2].lstrip('@')}@{host_of(self.actor)}", host=host_of(self.actor)
+        """For what must be heard even when its author is gone already."""
+        return self.author() or self.nameless()
+
+    def nameless(self) -> Actor:
+        """The author as far as their address alone tells."""
+        return Actor(
+            native(self.actor),
+            handle=f"@{self.actor.rstrip('/').rpartition('/')[2].lstrip('@')}@{host_of(self.actor)}",
+            host=host_of(self.actor),
         )
 
     def needs(self) -> Needs | None:

@@ -14,18 +14,19 @@ from bridge.model.actor import Actor
 from bridge.model.audience import Audience
 from bridge.model.content.profile import Profile
 from bridge.model.event import Event, Provenance
-from bridge.model.ids import LOOPBACK, MATRIX, event_id, revision_id
+from bridge.model.ids import ChannelId, CommunityId, event_id, revision_id
+from bridge.model.place import Channel
 from bridge.ports import Ignored, Read, Reading
-from protocols.activitypub.ids import PUBLIC, followers_url, group_url, native
+from protocols.activitypub.ids import PUBLIC, followers_url, native
 from protocols.activitypub.translate.actor import actor_from_document
-from protocols.activitypub.translate.arrival import Arrival, Spot, group_spot, refused
+from protocols.activitypub.translate.arrival import Arrival, Spot, refused
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
 from protocols.activitypub.translate.thing import Thing
 from protocols.activitypub.wire import ACTIVITY_STREAMS, clamped, stamp
 
 
 def read_update_actor(arrival: Arrival, face: Thing) -> Reading:
-    """The new face is remembered in any case; it is an event where somebody here can see it."""
+    """The new face is remembered in any case; the event says which communities it concerns to whoever knows them: its own is empty."""
     if arrival.group is not None:
         return refused("O9", "Update of an actor through a group")
     if face.id != arrival.actor:
@@ -33,55 +34,33 @@ def read_update_actor(arrival: Arrival, face: Thing) -> Reading:
     actor = actor_from_document(face.members)
     if actor is None:
         return Ignored("Update of an actor that is none: no inbox, name or type")
-    spot = _seen_in(arrival)
-    if waits := arrival.needs():
-        return waits
-    remembered = PutActor(actor, arrival.received_at)
-    if spot is None:
-        return Read((), (remembered,))
-    return Read((_event(arrival, spot, actor, ended=False, revision=_revision(face)),), (remembered,))
+    return Read((_event(arrival, actor, ended=False, revision=_revision(face)),), (PutActor(actor, arrival.received_at),))
 
 
 def read_delete_actor(arrival: Arrival) -> Reading:
-    """The account ended itself (its server vouches: rule O15). Nothing is fetched for an account nobody here ever saw."""
+    """The account ended itself (its server vouches: rule O15). Nothing is fetched for it: its server may answer 410 by now."""
     if arrival.group is not None:
         return refused("O10", "Delete of an actor through a group")
-    spot = _seen_in(arrival)
-    if waits := arrival.needs():
-        return waits
-    forgotten = ForgetActor(native(arrival.actor), arrival.received_at)
-    if spot is None:
-        return Read((), (forgotten,))
-    gone = arrival.author_or_name()
-    if waits := arrival.needs():
-        return waits
-    return Read((_event(arrival, spot, gone, ended=True, revision="ended"),), (forgotten,))
+    gone = arrival.nameless()
+    return Read((_event(arrival, gone, ended=True, revision="ended"),), (ForgetActor(native(arrival.actor), arrival.received_at),))
 
 
-def _event(arrival: Arrival, spot: Spot, actor: Actor, *, ended: bool, revision: str) -> Event:
-    secret = arrival.me.secret
+def _event(arrival: Arrival, actor: Actor, *, ended: bool, revision: str) -> Event:
+    """Said in no place of a community: where the account is known, only the relay can tell."""
+    secret, where = arrival.me.secret, native(arrival.actor)
     return arrival.event(
-        event_id(secret, native(f"{arrival.actor}#delete")) if ended else revision_id(secret, native(arrival.actor), revision),
-        spot,
+        event_id(secret, native(f"{arrival.actor}#delete")) if ended else revision_id(secret, where, revision),
+        Spot(Channel(ChannelId(""), CommunityId(""), ()), where),
         actor,
         Profile(actor, ended=ended),
         audience=Audience.PUBLIC,
         at=clamped(arrival.activity.text("published"), arrival.received_at),
-        come=Provenance(native(arrival.actor), url=actor.url),
+        come=Provenance(where, url=actor.url),
     )
 
 
 def _revision(face: Thing) -> str:
     return hashlib.blake2b(msgspec.json.encode(face.members, order="sorted"), digest_size=16).hexdigest()
-
-
-def _seen_in(arrival: Arrival) -> Spot | None:
-    """The community their ghost came to be in; ghosts are one per person, so one community is enough to reach it."""
-    for protocol in (MATRIX, LOOPBACK):
-        ghost = arrival.refs.ghost_of(protocol, native(arrival.actor))
-        if ghost is not None and ghost.community is not None and ghost.ended is None:
-            return group_spot(arrival, [group_url(arrival.me, ghost.community)])
-    return None
 
 
 def write_profile(out: Outgoing, profile: Profile, *, activity: str) -> Made:

@@ -238,7 +238,7 @@ MEANINGS = {
     "snac/post-follow--follow-snac-to-gts1": "membership",
     "snac/post-undo-follow--block-snac-to-gts1": "membership",
     "snac/post-update-note--edit-snac-to-gts1": "addresses no community",
-    "snac/post-update-person--profile-snac-to-gts1": "remembered",
+    "snac/post-update-person--profile-snac-to-gts1": "profile",
     "takahe/post-accept-follow--follow-gts1-to-takahe": "membership",
     "takahe/post-announce--announce-takahe-to-gts1": "boost",
     "takahe/post-block--block-takahe-to-gts1": "Block",
@@ -260,7 +260,7 @@ MEANINGS = {
     "takahe/post-undo-follow--block-takahe-to-gts1": "membership",
     "takahe/post-undo-like--undo-like-takahe-to-gts1": "retraction",
     "takahe/post-update-note--edit-takahe-to-gts1": "addresses no community",
-    "takahe/post-update-person--profile-takahe-to-gts1": "remembered",
+    "takahe/post-update-person--profile-takahe-to-gts1": "profile",
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from bridge.changes import ForgetActor, PutActor, Retract
 from bridge.model.actor import Mark
 from bridge.model.audience import Audience
-from bridge.model.content import Boost, Command, Edit, Membership, Message, Reaction, Retraction
+from bridge.model.content import Boost, Command, Edit, Membership, Message, Profile, Reaction, Retraction
 from bridge.model.content.membership import Change
 from bridge.model.ids import OURS, Native, event_id
 from bridge.model.record import Follow
@@ -417,18 +417,21 @@ def test_an_undo_by_id_alone_is_understood_when_it_is_known() -> None:
     assert event.content == Membership(Change.UNFOLLOW, SAM.native, GROUP, "https://a.example/a/follow")
 
 
-def test_an_account_that_ends_is_not_fetched_when_nobody_met_it() -> None:
+def test_an_account_that_ends_is_fetched_nowhere() -> None:
     world = World()
     reading = world.read(deed("Delete", KIM.native.id, KIM))
-    assert reading == Read((), (ForgetActor(KIM.native, NOW),))
-    assert all(need.kind in {"ghost_of", "channel"} for need in world.asked)
+    assert isinstance(reading, Read)
+    assert reading.changes == (ForgetActor(KIM.native, NOW),)
+    assert isinstance(reading.events[0].content, Profile)
+    assert reading.events[0].content.ended
+    assert world.asked == []
 
 
-def test_a_new_face_nobody_met_is_only_remembered() -> None:
+def test_a_new_face_names_no_community_and_is_remembered() -> None:
     face = {"id": KIM.native.id, "type": "Person", "inbox": KIM.route, "preferredUsername": "kim"}
     reading = World().read(deed("Update", face, KIM))
     assert isinstance(reading, Read)
-    assert reading.events == ()
+    assert [event.community for event in reading.events] == [""]
     assert isinstance(reading.changes[0], PutActor)
 
 
