@@ -9,6 +9,7 @@ import msgspec
 
 from bridge.changes import (
     AppendEvent,
+    AppendItem,
     Change,
     DropFollow,
     DropPlace,
@@ -24,10 +25,25 @@ from bridge.errors import Conflict, OperatorError, Unreachable
 from bridge.logs import logger
 from bridge.model.actor import Actor, ActorKind, Ghost
 from bridge.model.audience import Audience
-from bridge.model.content import Content, Membership, Profile
+from bridge.model.content import Content, Membership, Notice, Profile
 from bridge.model.content.membership import Change as Coming
 from bridge.model.event import Event, Provenance
-from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, OURS, ChannelId, CommunityId, EventId, Native, Protocol, derive, event_id
+from bridge.model.ids import (
+    ACTIVITYPUB,
+    LOOPBACK,
+    MATRIX,
+    OURS,
+    ChannelId,
+    CommunityId,
+    EventId,
+    Native,
+    ObjectId,
+    Protocol,
+    derive,
+    event_id,
+    item_id,
+)
+from bridge.model.item import Item
 from bridge.model.place import Channel, Community, Place, PlaceKind
 from bridge.model.record import Follow, Hold, Record
 from bridge.moderation.handles import flaw
@@ -99,6 +115,8 @@ class Administration:
         changes = await self._foreign(community, channel, found) if found.kind is PlaceKind.FOREIGN_GROUP else _added(channel, found)
         roster = place_roster(found, community.id)
         changes += [JoinRoster(roster, where, found.native) for where in adapter.destinations(found) if found.kind is PlaceKind.ROOM]
+        if found.kind is PlaceKind.ROOM and channel.place(found.native) is None:
+            changes += self._greeting(community, channel, found)
         try:
             await self._store.journal.commit(changes)
         except Conflict as error:
@@ -169,6 +187,25 @@ class Administration:
         follow = Follow(ghost.native, found.native, self._group_adapter().name_deed(event.id) or event.id, self._clock.now())
         kept = tuple(place for place in channel.places if place.kind is not PlaceKind.GROUP and place.native != found.native)
         return [PutChannel(msgspec.structs.replace(channel, places=(*kept, found))), PutFollow(follow), AppendEvent(event)]
+
+    def _greeting(self, community: Community, channel: Channel, room: Place) -> list[Change]:
+        """The people of a room are told what it has become before anything is carried; in the room, since nobody asked to be written to."""
+        text = notice("room.linked", (("group", f"@{community.handle}@{self._node.domain}"),))
+        content = Notice(Native(OURS, community.id), text, answer_in=room.native)
+        said = self._event(community, channel, content, f"greeting/{room.native}/{self._clock.now().isoformat()}")
+        item = Item(
+            id=item_id(self._node.secret, said.id, room.native, "say"),
+            event_id=said.id,
+            community=community.id,
+            object=ObjectId(said.id),
+            thread=said.id,
+            place=room.native,
+            form="say",
+            by=said.author.native,
+            event=said,
+            to=self._adapters[room.native.protocol].destinations(room),
+        )
+        return [AppendItem(item, said.at)]
 
     async def _unfollowed(self, community: Community, channel: Channel, found: Place) -> list[Change]:
         """Our Follow is taken back."""

@@ -10,6 +10,12 @@ from bridge.model.richtext import RichText
 from bridge.norms.wording import line, say
 
 NOTICES: Mapping[str, str] = {
+    # To a room that has just been linked.
+    "room.linked": (
+        "👋 This room is now also a group on the fediverse, {group}. People there can follow it, and whom you let in can answer here.\n\n"
+        "Nothing changes for your words: they stay in this room until you yourself say `!cross on`. `!who` tells who can read here, "
+        "`!moot help` what else you can say."
+    ),
     # Crossing.
     "cross.on": (
         "📣 Your words now cross.\n\nWhat you write in {where} from now on is {level}, under the name @{name}. Your earlier words stay where "

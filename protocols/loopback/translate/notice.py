@@ -16,8 +16,9 @@ __all__ = ["write"]
 
 
 def write(item: Item, notice: Notice, refs: Refs, me: Node) -> Wire | Omission:
-    """A notice without words is its sign."""
-    if notice.to.protocol != LOOPBACK:
+    """A notice without words is its sign; one to a community is said in the room it names."""
+    said_here = notice.answer_in is not None and notice.answer_in.protocol == LOOPBACK
+    if notice.to.protocol != LOOPBACK and not said_here:
         return Omission(item.event_id, item.place, "notice.elsewhere", "This person does not live in the built-in place.")
     if not notice.text:
         found = _where(item, notice.about, refs)

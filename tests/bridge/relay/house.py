@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from bridge.relay.reader import Reader
 
 from bridge.administration import Administration
 from bridge.changes import PutActor
 from bridge.model.actor import Actor
-from bridge.model.ids import ACTIVITYPUB, LOOPBACK, EventId, Native, Protocol, derive
+from bridge.model.content import Notice
+from bridge.model.ids import ACTIVITYPUB, LOOPBACK, OURS, EventId, Native, Protocol, derive
 from bridge.model.item import Destination, Item
 from bridge.model.place import Community, Place, PlaceKind
 from bridge.model.record import Hold, KnownObject, Record
@@ -19,6 +19,7 @@ from bridge.net.client import Client
 from bridge.net.guard import Policy
 from bridge.ports import Adapter, Intake, Node, Refs
 from bridge.relay.loading import Loader
+from bridge.relay.reader import Reader
 from bridge.relay.relay import Relay
 from bridge.settings import Settings
 from protocols.activitypub.adapter import ActivityPubAdapter
@@ -173,13 +174,13 @@ class House:
     # ------------------------------------------------------------------------------------------------------ what came of it
 
     async def out(self, destination: str | None = None) -> list[tuple[Destination, Item]]:
-        """Everything that waits to be sent, in order per lane."""
+        """Everything that waits to be sent, in order per lane, but for the greeting of the hall."""
         found = []
         for lane in await self.store.deliveries.lanes(self.clock.now() + EVER, 1000):
             if destination is not None and lane.destination.address != destination:
                 continue
-            queued = await self.store.deliveries.read(lane, 1000)
-            found += [(lane.destination, one.item) for one in queued if one.item is not None and not one.taken_back]
+            queued = [one.item for one in await self.store.deliveries.read(lane, 1000) if one.item is not None and not one.taken_back]
+            found += [(lane.destination, item) for item in queued if not is_greeting(item)]
         return found
 
     async def forms(self, destination: str | None = None) -> list[str]:
@@ -209,3 +210,8 @@ class House:
         found = await self.store.journal.record(EventId(event_id))
         assert found is not None
         return found
+
+
+def is_greeting(item: Item) -> bool:
+    """What a room hears when it is linked."""
+    return isinstance(item.event.content, Notice) and item.event.content.to.protocol == OURS

@@ -8,23 +8,24 @@ from bridge.norms.context import Crossing
 from storage.schema import metadata
 from tests.bridge.relay.house import HALL, House
 
+WILMA = Native(LOOPBACK, "wilma")
 ELI = Native(LOOPBACK, "eli")
 LENA = Native(LOOPBACK, "lena")
 
 
 async def test_whoever_never_said_yes_is_in_nothing_that_is_kept(house: House) -> None:
-    eli = house.person("eli")
+    wilma = house.person("wilma")
     for number in range(50):
-        await eli.say("hall", f"my own words {number}")
+        await wilma.say("hall", f"my own words {number}")
     await house.settle()
 
     assert await house.out() == []
     assert set(await house.endings("message")) == {"kept local"}
-    assert await house.store.directory.actor(ELI) is None
+    assert await house.store.directory.actor(WILMA) is None
     assert (await house.store.journal.read_events((await house.community()).id, 100)) == ()
     for table in metadata.sorted_tables:
         rows = await house.store.database.read(lambda connection, table=table: str(connection.execute(table.select()).all()))
-        assert "eli" not in rows, table.name
+        assert "wilma" not in rows, table.name
         assert "my own words" not in rows, table.name
 
 
