@@ -95,8 +95,8 @@ class Collections:
         return known.place == group or await self._store.objects.copy(known.id, group) is not None
 
     async def _following(self, ghost: Ghost) -> int:
-        """The groups on other servers that a community follows; people of ours follow nobody."""
-        if ghost.kind is not ActorKind.GROUP or ghost.community is None:
+        """The groups on other servers that carry a conversation of the community, as far as this one follows them."""
+        if ghost.community is None:
             return 0
         count = 0
         for channel in await self._store.directory.channels(ghost.community):

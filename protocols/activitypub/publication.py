@@ -18,7 +18,7 @@ from bridge.model.actor import ActorKind, Ghost
 from bridge.model.audience import Audience
 from bridge.model.content import Edit, Message, Retraction
 from bridge.model.event import Event, object_of
-from bridge.model.ids import ACTIVITYPUB, MATRIX, OURS, CommunityId, EventId, ItemId, Native, ObjectId, Protocol, item_id
+from bridge.model.ids import ACTIVITYPUB, MATRIX, OURS, CommunityId, EventId, ItemId, Native, ObjectId, item_id
 from bridge.model.item import Item
 from bridge.model.place import Community, Join, PlaceKind
 from bridge.model.record import KnownObject
@@ -33,7 +33,7 @@ from protocols.activitypub.wire import Document, encode
 __all__ = ["Ended", "Fill", "Publication", "Shown"]
 
 Fill = Callable[[Refs, Sequence[Need]], Awaitable[object]]
-"""Puts what the store knows into the refs: `bridge/relay/loading.py`."""
+"""Puts what the store alone knows into the refs, without asking outside: `Loader.fill` of `bridge/relay/loading.py`."""
 
 OPEN = frozenset({Audience.PUBLIC, Audience.UNLISTED})
 PASSED_ON = frozenset({"wrap", "boost", "update"})
@@ -214,16 +214,10 @@ class Publication:
 
     async def _load(self, refs: Refs) -> None:
         needs, refs.missing = refs.missing, []
-        rest = []
         for need in needs:
-            match need.kind:
-                case "actor":
-                    known = await self._store.directory.actor(Native(Protocol(need.key[0]), need.key[1]))
-                    refs.found[need] = known[0] if known is not None else None
-                case "document":
-                    refs.found[need] = await self.own(need.key[0])
-                case _:
-                    rest.append(need)
+            if need.kind == "document":
+                refs.found[need] = await self.own(need.key[0])
+        rest = [need for need in needs if need not in refs.found]
         if rest:
             await self._fill(refs, rest)
 

@@ -84,7 +84,7 @@ class House:
 
     async def _fill(self, refs: Refs, needs: Any) -> None:
         self.asked += needs
-        await self.loader.fill(refs, needs, ACTIVITYPUB)
+        await self.loader.fill(refs, needs, ACTIVITYPUB, outside=False)
 
     async def open(self) -> None:
         await self.web.start_server()
