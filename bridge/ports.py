@@ -110,6 +110,10 @@ class Journal(Protocol):
         """Parked intake entries whose time has come (or whose awaited object has arrived), oldest first."""
         ...
 
+    async def waits_ahead(self, lane: str, seq: int) -> bool:
+        """Does an entry of this intake lane that came before `seq` still wait, and not for a person?"""
+        ...
+
     async def next_due(self) -> datetime | None:
         """When the earliest wait comes due."""
         ...

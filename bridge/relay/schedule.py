@@ -17,6 +17,15 @@ MOST_WAIT = timedelta(hours=24)
 READ_TRIES = 8
 """How often something that could not be fetched is asked for again (activitypub.md 5.4)."""
 
+READ_FOR = timedelta(hours=2)
+"""And for how long at least: eight tries from a minute on, doubling. The operator's own homeserver is asked more often, not given up sooner."""
+
+LOOKS = 5
+"""How often something is looked at again that points at what nobody knows here, which may still be on its way."""
+
+SOON = Patience(first=3.0, longest=60.0)
+"""Between two such looks: a minute and a half together."""
+
 
 def next_attempt(now: datetime, fails: int, patience: Patience, seed: str, after: float | None = None) -> datetime:
     """The time of the next attempt after the `fails`-th failure (1 for the first). A peer's own wish (`after` seconds) is honoured."""
@@ -31,3 +40,8 @@ def next_attempt(now: datetime, fails: int, patience: Patience, seed: str, after
 def is_given_up(now: datetime, first_failure_at: datetime | None, keep_days: int) -> bool:
     """Has nothing worked for as long as the item is kept?"""
     return first_failure_at is not None and now - first_failure_at >= timedelta(days=keep_days)
+
+
+def is_unreadable(now: datetime, received_at: datetime, tries: int) -> bool:
+    """Has it been asked for often enough, and for long enough, that a person should look at it?"""
+    return tries >= READ_TRIES and now - received_at >= READ_FOR
