@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 import pytest
@@ -21,6 +20,7 @@ from bridge.model.ids import MATRIX, OURS, CommunityId, ItemId, Native, event_id
 from bridge.model.place import OPEN, Channel, Openness, Place, PlaceKind
 from bridge.model.record import Follow
 from bridge.model.richtext import RichText, from_plain
+from bridge.web.pages import SitePages
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.actor import actor_from_document
 from tests.bridge.net.street import Street
@@ -431,31 +431,30 @@ async def test_a_ghost_whose_community_is_unknown_is_not_served_as_a_group(house
 # -------------------------------------------------------------------------------------------------------------- pages
 
 
-class Sheets:
-    """Pages that only say what they were given."""
-
-    def actor(self, ghost: Any, about: str) -> str:
-        return f"actor {ghost.handle}: {about}"
-
-    def post(self, event: Any) -> str:
-        return f"post by {event.author.handle}: {event.content.text.html} {len(event.content.mentions)}"
-
-    def landing(self, communities: Any) -> str:
-        return f"landing {[community.handle for community in communities]}"
-
-
 async def test_people_with_a_browser_get_pages_that_point_back(street: Street) -> None:
-    house = await open_house(street, pages=Sheets())
+    house = await open_house(street, pages=SitePages(ME.domain))
     known = await house.said("hello")
     assert (await house.ask("/c/commons", BROWSER)).headers["Location"] == "https://moot.example/@commons"
     for path, says, same in (
-        ("/", "landing ['commons']", "https://moot.example/actor"),
-        ("/@commons", "actor commons: <p>Neighbours", GROUP.id),
-        (f"/o/{known.id}", "post by @ana_hs.test@moot.example: <p>hello</p> 0", f"https://moot.example/o/{known.id}"),
+        ("/", "@commons@moot.example", "https://moot.example/actor"),
+        ("/@commons", "<p>Neighbours who share tools.</p>", GROUP.id),
+        (f"/o/{known.id}", "<p>hello</p>", f"https://moot.example/o/{known.id}"),
     ):
         answer = await house.ask(path, BROWSER)
         assert (answer.status, says in await answer.text()) == (200, True), path
         assert answer.headers["Link"] == f'<{same}>; rel="alternate"; type="application/activity+json"'
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["Vary"] == "Accept"
+    await house.close()
+
+
+async def test_a_page_names_nobody_whom_the_fediverse_does_not_know(street: Street) -> None:
+    """The same words and names as in the Note: nothing of Matrix but what their author agreed to show."""
+    house = await open_house(street, pages=SitePages(ME.domain))
+    words = RichText('<p>thanks <a data-mention="0">@eli:hs.test</a></p>', "thanks @eli:hs.test")
+    known = await house.crossed(item(Message(words, mentions=(Mention(ELI.native, "@eli:hs.test"),)), "wrap").event)
+    page = await (await house.ask(f"/o/{known.id}", BROWSER)).text()
+    assert "<p>thanks somebody</p>" in page
+    assert "@ana_hs.test@moot.example" in page
+    assert not re.search("eli|matrix:|@ana:", page.split("<main>")[1])
     await house.close()
