@@ -31,6 +31,7 @@ from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader
 from bridge.relay.relay import Relay
 from bridge.settings import Settings
+from bridge.web.pages import SitePages
 from protocols.activitypub.adapter import ActivityPubAdapter
 from protocols.loopback.adapter import LoopbackAdapter
 from protocols.matrix.adapter import MatrixAdapter
@@ -60,7 +61,14 @@ class App:
         self.adapters: dict[Protocol, Adapter] = {}
         self.loader = Loader(store, self.adapters, self.clock)
         self.activitypub = ActivityPubAdapter(
-            self.node, settings, store=store, clock=self.clock, client=client, fill=self._fill, pages=None, version=self.version
+            self.node,
+            settings,
+            store=store,
+            clock=self.clock,
+            client=client,
+            fill=self._fill,
+            pages=SitePages(settings.domain),
+            version=self.version,
         )
         self.adapters[ACTIVITYPUB] = self.activitypub
         self.matrix: MatrixAdapter | None = None
