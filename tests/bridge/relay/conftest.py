@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bridge.logs import configure
+from storage import open_memory
 from tests.bridge.relay.house import House
+from tests.bridge.relay.street import Street, Sundial
 
 
 @pytest.fixture
@@ -18,4 +20,14 @@ async def house() -> AsyncIterator[House]:
     yield opened
     for adapter in opened.adapters.values():
         await adapter.stop()
+    await opened.store.close()
+
+
+@pytest.fixture
+async def street() -> AsyncIterator[Street]:
+    """Servers that take letters, over a store in memory."""
+    configure("error", form="json", strict=True)
+    clock = Sundial()
+    opened = Street(open_memory(clock=clock), clock)
+    yield opened
     await opened.store.close()

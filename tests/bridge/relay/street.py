@@ -1,5 +1,7 @@
 """A street of servers that take letters: an adapter whose servers answer as they are told, a clock moved by hand, and a store over both."""
 
+# ruff: noqa: ARG002  (the names are those of Adapter)
+
 from __future__ import annotations
 
 import asyncio
@@ -112,7 +114,6 @@ class Letters:
 
     def write(self, item: Item, refs: Refs) -> Writing:
         """Raises or omits where `form` says so; a reply names what its place calls its parent."""
-        self.written[item.id] += 1
         if item.form == "impossible":
             return Omission(item.event_id, item.place, "kind.not_carried", "Nobody here can read it.")
         if item.form == "broken":
@@ -122,7 +123,10 @@ class Letters:
             self.parents[item.id] = refs.copy(content.reply_to, item.place)
         for mention in content.mentions if isinstance(content, Message) else ():
             refs.actor(mention.actor)
-        return Needs(tuple(refs.missing)) if refs.missing else Wire("POST", "", item.id.encode())
+        if refs.missing:
+            return Needs(tuple(refs.missing))
+        self.written[item.id] += 1
+        return Wire("POST", "", item.id.encode())
 
     async def send(self, wire: Wire, item: Item, destination: Destination) -> Outcome:
         where = destination.address
