@@ -13,7 +13,7 @@ from bridge.founding import QUESTIONS, Answers, Question, found_secrets, setting
 from bridge.keyfiles import Secrets, write_private
 from bridge.settings import Settings, load
 
-__all__ = ["init"]
+__all__ = ["init", "lay_out"]
 
 
 @click.command()
@@ -46,8 +46,7 @@ def init(context: click.Context, /, door: str, force: bool, **given: str | None)
         said = given[question.key]
         answers[question.key] = tidy(question.key, said) if said is not None else _asked(question, answers)
     settings = settings_for(Answers(**answers, door=door))
-    placed = load(settings_text(settings), folder=path.resolve().parent, name=str(path))
-    _write(path, settings, placed, found_secrets(randomness.token_bytes), force=force)
+    placed = lay_out(path, settings, found_secrets(randomness.token_bytes), force=force)
     click.echo(_next(path, placed))
 
 
@@ -70,15 +69,19 @@ def _asked(question: Question, answers: dict[str, str]) -> str:
             click.echo(f"That cannot stand: {error.public.removeprefix(f'{error.key}: ')}. {error.remedy}")
 
 
-def _write(path: Path, settings: Settings, placed: Settings, secrets: Secrets, *, force: bool) -> None:
-    """Everything or nothing: what is in the way is found before the first file is written."""
-    files: dict[Path, bytes] = {
-        placed.secrets / "secret.key": secrets.key,
-        placed.secrets / "as_token": secrets.as_token.encode(),
-        placed.secrets / "hs_token": secrets.hs_token.encode(),
-        placed.registration: _registration(placed, secrets),
-        path: settings_text(settings).encode(),
-    }
+def lay_out(path: Path, settings: Settings, secrets: Secrets, *, force: bool = False) -> Settings:
+    """Writes settings, keys and, for a node with Matrix, tokens and registration; the settings as they are read back, with their folder.
+
+    Everything or nothing: what is in the way is found before the first file is written. Raises OperatorError.
+    """
+    placed = load(settings_text(settings), folder=path.resolve().parent, name=str(path))
+    files: dict[Path, bytes] = {placed.secrets / "secret.key": secrets.key, path: settings_text(settings).encode()}
+    if placed.matrix is not None:
+        files |= {
+            placed.secrets / "as_token": secrets.as_token.encode(),
+            placed.secrets / "hs_token": secrets.hs_token.encode(),
+            placed.registration: _registration(placed, secrets),
+        }
     for file in files:
         if file.exists() and not force:
             raise OperatorError(f"{file} is there already", remedy="Nothing was changed. Add --force to write everything anew.")
@@ -91,6 +94,7 @@ def _write(path: Path, settings: Settings, placed: Settings, secrets: Secrets, *
             ) from error
     for file, content in files.items():
         write_private(file, content, overwrite=force)
+    return placed
 
 
 def _next(path: Path, settings: Settings) -> str:
