@@ -153,9 +153,10 @@ def person_actor(
     document = _actor(me, actor, kind, ghost.handle, keys, inbox=f"{actor}/inbox")
     where = f"@{group.handle}@{me.domain}" if group is not None else me.domain
     if ghost.of.protocol == MATRIX:
+        # Never the hashtag itself: whoever reads a profile for marks would take it for this person's own wish.
         notice = (
             f"This account speaks for {address} on Matrix, who asked for that. It is kept by the bridge of {where}. Answers reach them"
-            f" there. If you do not want your words carried to Matrix, put #nobridge in your profile or write to {where}."
+            f" there. If you do not want your words carried to Matrix, put the hashtag “nobridge” in your profile or write to {where}."
         )
         fields = [_field("Matrix", html.escape(address)), _field("Bridged by", html.escape(where))]
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bridge.model.actor import Mark
 from bridge.model.ids import LOOPBACK, Native
 from protocols.activitypub.capabilities import federation_table
 from protocols.activitypub.documents import (
@@ -83,12 +84,20 @@ def test_the_room_is_named_only_when_it_is_public() -> None:
 
 def test_a_person_says_that_they_are_bridged_by_whom_and_how_to_object() -> None:
     summary = str(PERSON["summary"])
-    for word in ("@ana:hs.test", "Matrix", "bridge of @commons@moot.example", "#nobridge"):
+    for word in ("@ana:hs.test", "Matrix", "bridge of @commons@moot.example", "hashtag “nobridge”"):
         assert word in summary
     assert {"type": "PropertyValue", "name": "Matrix", "value": "@ana:hs.test"} in PERSON["attachment"]  # type: ignore[operator]
     assert (PERSON["indexable"], PERSON["discoverable"]) == (False, False)
     local = person_actor(ME, msgspec.structs.replace(ANA_GHOST, of=Native(LOOPBACK, "cy")), KEYS, address="cy")
     assert "Matrix" not in encode(local).decode()
+
+
+def test_our_own_profiles_are_not_read_as_a_wish_not_to_be_bridged() -> None:
+    """The hint how to object once said the hashtag itself, and another node kept every answer of that person at home."""
+    for document in (PERSON, COMMONS):
+        actor = actor_from_document(msgspec.json.decode(encode(document)))
+        assert actor is not None
+        assert not actor.marks & {Mark.NOBRIDGE, Mark.NOBOT}
 
 
 def test_names_cannot_carry_markup() -> None:
