@@ -83,16 +83,10 @@ class Collections:
         url = ghost.native.id
         if ghost.kind is not ActorKind.GROUP or ghost.community is None:
             return msgspec.json.encode(outbox(url, 0, ()))
-        announced = []
-        for known in await self._store.objects.recent(None, ghost.community, MOST_INLINE):
-            body = await self._publication.announcement(known, ghost.native) if await self._is_in(known, ghost.native) else None
-            if body is not None:
-                announced.append(body)
+        newest = await self._store.objects.recent(None, ghost.community, MOST_INLINE)
+        announced = await self._publication.announcements(newest, ghost.native)
         total = await self._store.objects.count(None, ghost.community)
         return msgspec.json.encode(outbox(url, max(total, len(announced)), announced))
-
-    async def _is_in(self, known: KnownObject, group: Native) -> bool:
-        return known.place == group or await self._store.objects.copy(known.id, group) is not None
 
     async def _following(self, ghost: Ghost) -> int:
         """The groups on other servers that carry a conversation of the community, as far as this one follows them."""

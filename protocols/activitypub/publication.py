@@ -6,9 +6,9 @@ What was taken back is told apart from what never was. Nobody who asks makes us 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -144,16 +144,23 @@ class Publication:
         said = await self._said_by_a_place(ItemId(tail))
         return said if said is not None else await self._done_by_a_person(EventId(tail))
 
-    async def announcement(self, known: KnownObject, group: Native) -> bytes | None:
-        """A group's `Announce` of something said in it, as its outbox shows it; the id is the one it was sent with."""
+    async def announcements(self, said: Iterable[KnownObject], group: Native) -> list[bytes]:
+        """A group's `Announce` of each public thing said in it, as its outbox shows them; the ids are those they were sent with."""
+        seen: dict[Need, Any] = {}
+        found = [await self._announcement(known, group, seen) for known in said]
+        return [body for body in found if body is not None]
+
+    async def _announcement(self, known: KnownObject, group: Native, seen: dict[Need, Any]) -> bytes | None:
+        if known.audience is not Audience.PUBLIC or (known.place != group and await self.url_of(known, group) is None):
+            return None
         event = await self._store.objects.current(known.id)
-        if event is None or event.audience is not Audience.PUBLIC or await self.url_of(known, group) is None:
+        if event is None or event.audience is not Audience.PUBLIC:
             return None
         sent = _wrapped(self._me, known, event, group)
         # The item still has what somebody elsewhere sent, byte for byte; once it is swept, the id of their post says the same.
-        return await self._said_by_a_place(sent.id) or await self._written(sent)
+        return await self._said_by_a_place(sent.id, seen) or await self._written(sent, seen)
 
-    async def _said_by_a_place(self, item_id_: ItemId) -> bytes | None:
+    async def _said_by_a_place(self, item_id_: ItemId, seen: dict[Need, Any] | None = None) -> bytes | None:
         item = await self._store.objects.item(item_id_)
         if item is None or item.form not in PASSED_ON or item.event.audience not in OPEN:
             return None
@@ -161,10 +168,10 @@ class Publication:
             # Its words as they are now: what was edited away, or taken back, is not shown again.
             known = await self._store.objects.get(object_of(item.event))
             event = await self._store.objects.current(known.id) if known is not None and known.retracted_at is None else None
-            if known is None or event is None:
+            if known is None or event is None or event.audience not in OPEN:
                 return None
             item = msgspec.structs.replace(item, event=_as_did(item.event, known, event))
-        return await self._written(item)
+        return await self._written(item, seen)
 
     async def _done_by_a_person(self, event_id: EventId) -> bytes | Ended | None:
         message = await self.message(ObjectId(event_id))
@@ -194,17 +201,18 @@ class Publication:
 
     # ---------------------------------------------------------------------------------------------------------- rendering
 
-    async def _written(self, item: Item) -> bytes | None:
-        writing = await self._settled(lambda refs: write(item, refs, self._me))
+    async def _written(self, item: Item, seen: dict[Need, Any] | None = None) -> bytes | None:
+        writing = await self._settled(lambda refs: write(item, refs, self._me), seen)
         return writing.body if isinstance(writing, Wire) else None
 
     async def _made(self, call: Callable[[Refs], Document | Lack]) -> Document | None:
         made = await self._settled(call)
         return None if isinstance(made, Lack) else made
 
-    async def _settled(self, call: Callable[[Refs], _Made]) -> _Made:
-        """As the loops do: call, load what was asked for, call again."""
+    async def _settled(self, call: Callable[[Refs], _Made], seen: dict[Need, Any] | None = None) -> _Made:
+        """As the loops do: call, load what was asked for, call again. `seen` is what was loaded for others of one list, and grows."""
         refs = Refs()
+        refs.found = seen if seen is not None else {}
         for _ in range(MOST_ROUNDS):
             made = call(refs)
             if not refs.missing:

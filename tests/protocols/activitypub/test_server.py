@@ -369,6 +369,17 @@ async def test_the_outbox_has_the_newest_public_announces_inline(house: House) -
     assert (await house.document("/actor/outbox"))["totalItems"] == 0
 
 
+async def test_posts_from_elsewhere_are_in_the_outbox_as_they_came_and_later_by_their_address(house: House) -> None:
+    sent = b'{"id":"https://a.example/a/1","type":"Create","actor":"https://a.example/u/sam","object":{"id":"https://a.example/o/post"}}'
+    known = await house.said("from afar", SAM, name="post")
+    box = await house.document("/c/commons/outbox")
+    assert [one["object"] for one in box["orderedItems"]] == [known.native.id], "its Create is not kept any more"
+    made = item(Message(from_plain("from afar")), "wrap", SAM, where=known.native, wire=sent)
+    made = msgspec.structs.replace(made, id=item_id(ME.secret, made.event_id, GROUP, "wrap"), by=Native(OURS, "commons"))
+    await house.commit(AppendItem(made, NOW))
+    assert b'"object":' + sent in await (await house.ask("/c/commons/outbox")).read()
+
+
 async def test_followers_are_a_number(house: House) -> None:
     shown = await house.document("/c/commons/followers")
     assert (shown["type"], shown["totalItems"], shown["items"]) == ("Collection", 0, [])
