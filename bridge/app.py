@@ -88,9 +88,13 @@ class App:
         if settings.development.loopback:
             self.loopback = LoopbackAdapter(self.node, store=store, clock=self.clock)
             self.adapters[LOOPBACK] = self.loopback
-        self.relay = Relay(self.node, store, self.adapters, self.loader, self.clock, default_grace=settings.grace.default)
-        self.reader = Reader(store, self.adapters, self.loader, self.clock)
-        self.courier = Courier(store, self.adapters, self.loader, self.clock, sends_at_once=settings.limits.sends_at_once)
+        self.relay = Relay(
+            self.node, store, self.adapters, self.loader, self.clock, default_grace=settings.grace.default, metrics=self.metrics
+        )
+        self.reader = Reader(store, self.adapters, self.loader, self.clock, metrics=self.metrics)
+        self.courier = Courier(
+            store, self.adapters, self.loader, self.clock, sends_at_once=settings.limits.sends_at_once, metrics=self.metrics
+        )
         self.operations = Administration(self.node, store, self.adapters, self.relay, self.clock, version=self.version)
         self._doors: list[Server] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -151,7 +155,10 @@ class App:
         for task in self._tasks:
             if task.get_name() != "courier":
                 task.cancel()
-        await self.courier.drain(DRAIN)
+        try:
+            await self.courier.drain(DRAIN)
+        except StorageError as error:
+            _log.error("store.failed", code=error.code, reason=error.private)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

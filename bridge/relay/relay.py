@@ -5,14 +5,27 @@ Design section 2. What goes wrong in our own code ends that one event, with its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import msgspec
 
-from bridge.changes import Change, EndEvent, EndHold, EraseEvent, JoinRoster, LeaveRoster, PutChannel, PutCopy, PutOmission, PutPlace
+from bridge.changes import (
+    Change,
+    EndEvent,
+    EndHold,
+    EraseEvent,
+    JoinRoster,
+    LeaveRoster,
+    PutChannel,
+    PutCopy,
+    PutDecision,
+    PutOmission,
+    PutPlace,
+)
 from bridge.errors import Conflict, OperatorError, StorageError, Unreachable
 from bridge.logs import logger
+from bridge.metrics import Metrics
 from bridge.model.content import (
     Boost,
     Command,
@@ -64,8 +77,17 @@ class Relay:
     """`run` until cancelled, or `step` by step. `default_grace` in seconds for members who chose nothing."""
 
     def __init__(
-        self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], loader: Loader, clock: Clock, *, default_grace: int = 15
+        self,
+        node: Node,
+        store: Store,
+        adapters: Mapping[Protocol, Adapter],
+        loader: Loader,
+        clock: Clock,
+        *,
+        default_grace: int = 15,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self._store = store
         self._adapters = adapters
         self._clock = clock
@@ -121,9 +143,10 @@ class Relay:
         """Raises StorageError when nothing could be written."""
         for attempt in range(1, TRIES + 1):
             try:
-                changes = await self._changes(event)
+                with self._metrics.judge_seconds.time():
+                    changes = await self._changes(event)
                 await self._store.journal.commit(changes, stream=Stream.EVENTS, lane=event.community, upto=seq)
-                _log.debug("event.judged", event_id=event.id, community=event.community, content=tag_of(event.content))
+                self._count(event, changes)
                 return
             except Conflict as error:
                 if attempt == TRIES:
@@ -133,6 +156,15 @@ class Relay:
             except Exception as error:  # noqa: BLE001  (a bug of ours must cost one event, not a community)
                 await self._fail(seq, event, error)
                 return
+
+    def _count(self, event: Event, changes: Sequence[Change]) -> None:
+        content = tag_of(event.content)
+        _log.debug("event.judged", event_id=event.id, community=event.community, content=content)
+        for change in changes:
+            if isinstance(change, PutDecision):
+                for _, ruling in change.decision.rulings:
+                    norm = ruling.reason.partition(".")[0] or "none"
+                    self._metrics.events_judged.labels(event.place.protocol, content, ruling.verdict.name.lower(), norm).inc()
 
     async def _fail(self, seq: int, event: Event, error: Exception) -> None:
         _log.error("event.parked", event_id=event.id, community=event.community, content=tag_of(event.content), exc_info=error)
