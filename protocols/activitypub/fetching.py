@@ -8,7 +8,6 @@ nothing; what could be had is not: whoever needs it keeps it.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from bridge.net.guard import origin
 from bridge.ports import Absent, Clock, Node
 from protocols.activitypub.ids import host_of, instance_url, is_ours, native
 from protocols.activitypub.parsing import parse
+from protocols.activitypub.recent import Recent
 from protocols.activitypub.signers import Signers, signing
 from protocols.activitypub.translate.actor import actor_from_document
 from protocols.activitypub.translate.thing import Thing, decode
@@ -67,7 +67,7 @@ class Fetcher:
         self._clock = clock
         self._most_bytes = most_bytes
         self._plain = frozenset(plain)
-        self._failures: OrderedDict[str, _Failure] = OrderedDict()
+        self._failures: Recent[_Failure] = Recent(MOST_REMEMBERED)
         self._under_way: dict[str, asyncio.Task[bytes]] = {}
         self._hosts: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
@@ -187,7 +187,7 @@ class Fetcher:
             return
         left = (failure.until - self._clock.now()).total_seconds()
         if left <= 0:
-            del self._failures[url]
+            self._failures.forget(url)
         elif issubclass(failure.kind, Unreachable):
             raise failure.kind(failure.why, retry_after=left)
         else:
@@ -195,10 +195,7 @@ class Fetcher:
 
     def _remember(self, url: str, problem: BridgeError) -> None:
         lasts = _DOWN if isinstance(problem, Unreachable) else _SOON if isinstance(problem, Missing) else _FINAL
-        self._failures[url] = _Failure(type(problem), problem.public, self._clock.now() + lasts)
-        self._failures.move_to_end(url)
-        while len(self._failures) > MOST_REMEMBERED:
-            self._failures.popitem(last=False)
+        self._failures.put(url, _Failure(type(problem), problem.public, self._clock.now() + lasts))
 
 
 def _require_found(answer: Answer, host: str) -> None:

@@ -6,7 +6,6 @@ Activitypub.md 2.1, 5.3. A signature is made at the moment of sending: Mastodon 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from http import HTTPStatus
 
 from bridge.errors import Invariant, Refused, StorageError, TooLarge, Unreachable
@@ -18,6 +17,7 @@ from bridge.net.guard import origin
 from bridge.ports import Absent, Clock, Directory, Node, Wire
 from protocols.activitypub.fetching import Fetcher
 from protocols.activitypub.ids import host_of, is_ours, native
+from protocols.activitypub.recent import Recent
 from protocols.activitypub.signers import Signers, signing
 
 __all__ = ["Sender", "inbox_of"]
@@ -58,7 +58,7 @@ class Sender:
         self._me = me
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._unverified: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._unverified: Recent[int] = Recent(MOST_REMEMBERED)
 
     async def send(self, wire: Wire, item: Item, destination: Destination) -> Outcome:
         """One attempt. Raises Invariant when nobody signs."""
@@ -93,7 +93,7 @@ class Sender:
         said = f"{destination.host} answered {answer.status}"
         match answer.status:
             case status if 200 <= status < 300:
-                self._unverified.pop((item.id, destination.address), None)
+                self._unverified.forget(_name(item, destination))
                 return Delivered()
             case HTTPStatus.UNAUTHORIZED:
                 return await self._disbelieved(said, speaker, item, destination)
@@ -110,13 +110,11 @@ class Sender:
         ghost = await self._directory.ghost(speaker)
         if ghost is not None and ghost.ended is not None:
             return Dead(f"{said}: the account that signed has ended, and they do not know its key.")
-        key = (item.id, destination.address)
-        tries = self._unverified.pop(key, 0) + 1
+        name = _name(item, destination)
+        tries = (self._unverified.forget(name) or 0) + 1
         if tries > MOST_UNVERIFIED:
             return Dead(f"{said} to {tries} tries: they do not believe our signature.")
-        self._unverified[key] = tries
-        while len(self._unverified) > MOST_REMEMBERED:
-            self._unverified.popitem(last=False)
+        self._unverified.put(name, tries)
         return Retry(f"{said}: they could not verify our signature yet")
 
     async def _gone(self, said: str, destination: Destination) -> Outcome:
@@ -135,6 +133,10 @@ class Sender:
         if isinstance(found, Absent):
             return Dead(f"{said}: the account has ended.", gone=True)
         return Retry(f"{said}, though the account is still there")
+
+
+def _name(item: Item, destination: Destination) -> str:
+    return f"{item.id} {destination.address}"
 
 
 def _is_personal(actor: Actor, destination: Destination, me: Node) -> bool:

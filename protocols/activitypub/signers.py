@@ -7,7 +7,6 @@ GoToSocial 0.20 keeps public keys and answers 401 to a new one for the same acto
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -21,6 +20,7 @@ from bridge.ports import Clock, Keys
 from protocols.activitypub.documents import PublicKeys
 from protocols.activitypub.ids import key_id
 from protocols.activitypub.keys import PrivateMaterial, Signer, load_private_key, new_ed25519, new_rsa, public_multikey, public_pem
+from protocols.activitypub.recent import Recent
 from protocols.activitypub.request import Request
 from protocols.activitypub.signatures import sign_draft
 
@@ -42,8 +42,7 @@ class Signers:
 
     def __init__(self, keys: Keys, *, most: int = MOST_AT_HAND) -> None:
         self._keys = keys
-        self._most = most
-        self._at_hand: OrderedDict[Native, _Pair] = OrderedDict()
+        self._at_hand: Recent[_Pair] = Recent(most)
         self._making = asyncio.Lock()
 
     async def signer(self, owner: Native) -> Signer:
@@ -55,18 +54,14 @@ class Signers:
         return (await self._pair(owner)).public
 
     async def _pair(self, owner: Native) -> _Pair:
-        found = self._at_hand.get(owner)
-        if found is None:
-            rsa = await self._private(owner, "rsa", new_rsa)
-            proof = await self._private(owner, "ed25519", new_ed25519)
-            if not isinstance(proof, Ed25519PrivateKey):
-                raise Invariant(f"the ed25519 key of {owner} is something else")
-            found = _Pair(Signer(key_id(owner.id), rsa), PublicKeys(public_pem(rsa), public_multikey(proof)))
-            self._at_hand[owner] = found
-            while len(self._at_hand) > self._most:
-                self._at_hand.popitem(last=False)
-        self._at_hand.move_to_end(owner)
-        return found
+        found = self._at_hand.get(owner.id)
+        if found is not None:
+            return found
+        rsa = await self._private(owner, "rsa", new_rsa)
+        proof = await self._private(owner, "ed25519", new_ed25519)
+        if not isinstance(proof, Ed25519PrivateKey):
+            raise Invariant(f"the ed25519 key of {owner} is something else")
+        return self._at_hand.put(owner.id, _Pair(Signer(key_id(owner.id), rsa), PublicKeys(public_pem(rsa), public_multikey(proof))))
 
     async def _private(self, owner: Native, kind: str, make: Callable[[], str]) -> PrivateMaterial:
         pem = await self._keys.private_key(owner, kind)
