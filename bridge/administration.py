@@ -147,6 +147,12 @@ class Administration:
             changes.append(PutChannel(msgspec.structs.replace(channel, places=(*own, *others))))
         await self._store.journal.commit(changes)
         _log.info("community.unlinked", community=community.id, place=found.native.id)
+        try:
+            await adapter.part(found)
+        except Unreachable as error:
+            raise OperatorError(
+                f"{place} is unlinked, but the bridge's accounts could not leave it: {error.public}", remedy="Remove them from the room by hand."
+            ) from error
         return await self._line(community)
 
     async def community_retire(self, *, handle: str) -> Retirement:

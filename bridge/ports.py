@@ -573,6 +573,10 @@ class Adapter(Protocol):
         Raises OperatorError with what to do, Unreachable."""
         ...
 
+    async def part(self, place: Place) -> None:
+        """After unlinking: every account of ours leaves, so that nothing said there reaches this node. Raises Unreachable."""
+        ...
+
     async def recall(self, place: Native, native: str) -> Intake | None:
         """Something said in `place`, asked of its home once more, as it would arrive; None when it is not there. Raises Unreachable.
 

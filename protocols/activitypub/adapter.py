@@ -185,6 +185,9 @@ class ActivityPubAdapter:
             return encode(await self._publication.instance())
         return await self._publication.own(url) or Absent("nobody of ours has that address")
 
+    async def part(self, place: Place) -> None:
+        """Leaving a group is an Undo of our Follow, which is sent like everything else."""
+
     async def recall(self, place: Native, native: str) -> Intake | None:  # noqa: ARG002  (an address says where it is)
         """A post as its own server serves it now."""
         try:

@@ -98,6 +98,9 @@ class LoopbackAdapter:
     def read(self, entry: Intake, refs: Refs) -> Reading:
         return translate.read(entry.body, entry.received_at, refs, self._node)
 
+    async def part(self, place: Place) -> None:
+        """The hall tells this node everything that happens anywhere in it; what is said in a room that is not linked is ignored."""
+
     async def recall(self, place: Native, native: str) -> Intake | None:
         """A message with the words it has now, under the name it always had."""
         try:

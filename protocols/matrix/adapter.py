@@ -140,6 +140,10 @@ class MatrixAdapter:
         await self._introduce()
         return await self._rooms.prepare(name)
 
+    async def part(self, place: Place) -> None:
+        """The bot leaves last: it alone can see who of ours is there."""
+        await self._rooms.part(place.native.id)
+
     async def recall(self, place: Native, native: str) -> Intake | None:
         body = await self._rooms.event(place.id, native)
         return intake_of(self.me, body, self._clock) if body is not None else None

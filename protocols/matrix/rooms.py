@@ -82,6 +82,18 @@ class Rooms:
             ) from refusal
         return Place(native=Native(MATRIX, found), kind=PlaceKind.ROOM, name=facts.name, openness=openness_of(facts))
 
+    async def part(self, room: str) -> None:
+        """Ghosts and bot leave a room; who has left already is not missed."""
+        bot = self._me.bot
+        try:
+            ours = [user for user in await self._client.members(room, by=bot) if self._me.is_ghost(user)]
+            for user in (*ours, bot):
+                await self._client.leave(room, by=user)
+        except Rejected as refusal:
+            _log.info("room.left", place=room, reason=refusal.private)
+            return
+        _log.info("room.left", place=room, count=len(ours) + 1)
+
     async def event(self, room: str, event: str) -> bytes | None:
         """One event as it is now, byte for byte; None when it is not there, or not for us."""
         try:
