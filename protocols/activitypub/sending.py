@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 
-from bridge.errors import Invariant, Refused, StorageError, TooLarge, Unreachable
+from bridge.errors import Gone, Invariant, PeerError, Refused, StorageError, TooLarge, Unreachable
 from bridge.model.actor import Actor
 from bridge.model.ids import ACTIVITYPUB, Native
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped, Snooze
 from bridge.net.client import Answer, Client
 from bridge.net.guard import origin
-from bridge.ports import Absent, Clock, Directory, Node, Wire
+from bridge.ports import Clock, Directory, Node, Wire
 from protocols.activitypub.fetching import Fetcher
 from protocols.activitypub.ids import host_of, is_ours, native
 from protocols.activitypub.recent import Recent
 from protocols.activitypub.signers import Signers, signing
+from protocols.activitypub.translate.thing import decode
 
 __all__ = ["Sender", "inbox_of"]
 
@@ -127,10 +128,14 @@ class Sender:
         if known is None or not _is_personal(known[0], destination, self._me):
             return Retry(f"{said}; whether the whole server has ended is not known yet")
         try:
-            found = await self._fetcher.actor(owner.id)
+            found = decode(await self._fetcher.document(owner.id))
+        except Gone:
+            return Dead(f"{said}: the account has ended.", gone=True)
         except Unreachable as error:
             return Retry(f"{said}; {error.private}", scope=Scope.HOST)
-        if isinstance(found, Absent):
+        except PeerError as refusal:
+            return Retry(f"{said}; {refusal.public}")
+        if found is not None and found.type == "Tombstone":
             return Dead(f"{said}: the account has ended.", gone=True)
         return Retry(f"{said}, though the account is still there")
 

@@ -220,10 +220,15 @@ async def test_410_ends_a_personal_inbox_once_its_actor_confirms_it(house: House
     there = await send(house, f"{url}/inbox")
     assert isinstance(there, Retry)
     assert "still there" in there.why
-    peer.serve("/u/sam", b"", status=410)
-    outcome = await send(house, f"{url}/inbox")
-    assert isinstance(outcome, Dead)
-    assert outcome.gone
+    peer.serve("/u/sam", b"", status=404)
+    hidden = await send(house, f"{url}/inbox")
+    assert isinstance(hidden, Retry), "404 proves nothing (rule O15)"
+    for status, document in ((410, b""), (200, {"id": url, "type": "Tombstone"})):
+        house.clock.forward(301)
+        peer.serve("/u/sam", document, status=status)
+        outcome = await send(house, f"{url}/inbox")
+        assert isinstance(outcome, Dead)
+        assert outcome.gone
 
 
 async def test_410_only_makes_a_shared_inbox_suspect(house: House, peer: Peer) -> None:
