@@ -21,7 +21,7 @@ from bridge.keyfiles import Secrets, read_secrets
 from bridge.logs import configure, logger
 from bridge.metrics import Metrics, watch_loop
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, Protocol
-from bridge.net.client import Client, user_agent
+from bridge.net.client import Client, Limits, user_agent
 from bridge.net.guard import policy_for
 from bridge.net.server import Server, health_routes, new_application
 from bridge.operations import Operations
@@ -219,7 +219,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     store = await asyncio.to_thread(open_store, settings.store, secrets.key, min_free_percent=settings.storage.min_free_percent)
     try:
         agent = user_agent(importlib.metadata.version("folkmoot"), settings.domain)
-        async with Client(policy, agent) as client:
+        bounds = Limits(total=settings.limits.fetch_seconds, connections=settings.limits.sends_at_once)
+        async with Client(policy, agent, limits=bounds) as client:
             yield App(settings, secrets, store, client)
     finally:
         await store.close()
