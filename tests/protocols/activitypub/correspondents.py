@@ -1,4 +1,4 @@
-"""People on other servers who sign what they send, the documents that show their keys, and a clock that is set by hand.
+"""People on other servers who sign what they send, and the documents that show their keys.
 
 Keys are made once for all tests, because each takes a tenth of a second.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -63,23 +63,6 @@ def face(actor: str, *keys: Signer, **more: object) -> dict[str, object]:
         "publicKey": listed[0] if len(listed) == 1 else listed,
         **more,
     }
-
-
-class Hand:
-    """A clock that moves when it is told to."""
-
-    def __init__(self, now: datetime = NOW) -> None:
-        self.moment = now
-
-    def now(self) -> datetime:
-        return self.moment
-
-    def pass_by(self, by: timedelta) -> None:
-        self.moment += by
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)
-        self.moment += timedelta(seconds=seconds)
 
 
 class Library:
