@@ -43,6 +43,9 @@ __all__ = ["App", "open_app", "operate", "run"]
 DRAIN = 10.0
 """Seconds that requests and deliveries under way get when the node stops."""
 
+FETCHES = 64
+"""Connections that deliveries leave to fetching: whose key it is that signed must not wait behind a fan-out."""
+
 SWEEP_EVERY = 60.0
 
 _log = logger()
@@ -219,7 +222,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     store = await asyncio.to_thread(open_store, settings.store, secrets.key, min_free_percent=settings.storage.min_free_percent)
     try:
         agent = user_agent(importlib.metadata.version("folkmoot"), settings.domain)
-        bounds = Limits(total=settings.limits.fetch_seconds, connections=settings.limits.sends_at_once)
+        bounds = Limits(total=settings.limits.fetch_seconds, connections=settings.limits.sends_at_once + FETCHES)
         async with Client(policy, agent, limits=bounds) as client:
             yield App(settings, secrets, store, client)
     finally:
