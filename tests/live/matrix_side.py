@@ -22,7 +22,8 @@ from bridge.model.item import Delivered, Destination, Item, Outcome
 from bridge.model.place import Channel, Community, Place, PlaceKind
 from bridge.model.record import KnownObject
 from bridge.model.richtext import from_plain
-from bridge.ports import Absent, Need, Needs, Node, Reading, Refs, Stream, Wire
+from bridge.ports import Needs, Node, Reading, Refs, Stream, Wire
+from bridge.relay.loading import Loader
 from bridge.settings import Matrix, Settings
 from protocols.matrix.adapter import MatrixAdapter
 from protocols.matrix.registration import registration
@@ -78,6 +79,7 @@ class MatrixSide:
             session=self.session,
             beat=0.2,
         )
+        self.loader = Loader(self.store, {MATRIX: self.adapter}, WallClock())
         if self._with_door:
             await self.open_door()
         await self.adapter.start()
@@ -203,32 +205,4 @@ class MatrixSide:
             answer: Reading | Any = call(refs)
             if not isinstance(answer, Needs):
                 return answer
-            refs = Refs({**refs.found, **{need: await self._load(need) for need in answer.needs}})
-
-    async def _load(self, need: Need) -> Any:
-        key, store = need.key, self.store
-        first = Native(key[0], key[1]) if len(key) > 1 else None  # type: ignore[arg-type]
-        match need.kind:
-            case "channel":
-                return await store.directory.channel_of(first)  # type: ignore[arg-type]
-            case "owner_of":
-                return await store.directory.owner_of(first)  # type: ignore[arg-type]
-            case "conversation":
-                return await store.directory.conversation(first)  # type: ignore[arg-type]
-            case "ghost":
-                return await store.directory.ghost(first)  # type: ignore[arg-type]
-            case "ghost_of":
-                return await store.directory.ghost_of(key[0], Native(key[1], key[2]))  # type: ignore[arg-type]
-            case "object_at":
-                return await store.objects.find(first)  # type: ignore[arg-type]
-            case "object":
-                return await store.objects.get(key[0])  # type: ignore[arg-type]
-            case "current":
-                return await store.objects.current(key[0])  # type: ignore[arg-type]
-            case "copy":
-                return await store.objects.copy(key[0], Native(key[1], key[2]))  # type: ignore[arg-type]
-            case "last_in_thread":
-                return await store.objects.last_in_thread(key[0], Native(key[1], key[2]))  # type: ignore[arg-type]
-            case _:
-                found = await self.adapter.fetch(need)
-                return None if isinstance(found, Absent) else found
+            await self.loader.fill(refs, answer.needs, MATRIX)

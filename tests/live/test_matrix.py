@@ -341,3 +341,24 @@ async def test_the_registration_is_the_one_we_speak_for(side: MatrixSide) -> Non
     await side.adapter.client.ping("folkmoot")
     assert isinstance(side.adapter.me, Me)
     assert side.adapter.me.domain == NODE.domain
+
+
+async def test_what_stayed_in_its_room_can_be_asked_for_again(side: MatrixSide, client: MatrixProgram) -> None:
+    """For its author's later yes: the words were erased here."""
+    room = await room_for(side, client)
+    event: str = await client.ask("send", account="ana", room=room, body="my own words")
+    (said_there,) = await side.until(Message)
+    recalled = await side.adapter.recall(side.room, event)
+    assert recalled is not None
+    again = await side._settled(lambda refs: side.adapter.read(recalled, refs))
+    assert (again.events[0].id, again.events[0].content) == (said_there.id, said_there.content)
+    assert await side.adapter.recall(side.room, "$nothing") is None
+
+
+async def test_everyone_of_ours_leaves_a_room_that_is_unlinked(side: MatrixSide, client: MatrixProgram) -> None:
+    room = await room_for(side, client)
+    await side.say(SAM, said("before you go"))
+    await side.adapter.part(side.channel.places[0])
+    for user in (SAM_GHOST, side.adapter.me.bot):
+        membership, _ = await side.adapter.client.member(room, user, by=user)
+        assert membership != "join"
