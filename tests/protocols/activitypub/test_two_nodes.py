@@ -1,0 +1,128 @@
+"""Two of us on two sockets: what one signs the other verifies by asking the first, which answers without asking back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import msgspec
+import pytest
+
+from bridge.changes import PutChannel, PutCommunity
+from bridge.model.actor import Actor
+from bridge.model.content import Message
+from bridge.model.ids import ACTIVITYPUB, LOOPBACK, OURS, ChannelId, CommunityId, Native
+from bridge.model.item import Delivered
+from bridge.model.place import OPEN, Channel, Community, Place, PlaceKind
+from bridge.model.richtext import from_plain
+from bridge.net.client import Client
+from bridge.net.guard import policy_for
+from bridge.net.server import Server
+from bridge.ports import Ignored, Need, Node, Refs, Stream, Wire
+from bridge.relay.loading import Loader
+from bridge.settings import Development
+from protocols.activitypub.adapter import ActivityPubAdapter
+from protocols.activitypub.ids import native
+from storage import open_memory
+from tests.protocols.activitypub.house import SETTINGS, Hand
+from tests.protocols.activitypub.world import ME, item
+
+
+class Neighbour:
+    """One node with a community and a person of its own place."""
+
+    def __init__(self, port: int, client: Client, origins: tuple[str, ...]) -> None:
+        self.me = Node(f"127.0.0.1:{port}", f"http://127.0.0.1:{port}", ME.secret + str(port).encode())
+        self.store = open_memory()
+        self.clock = Hand()
+        development = Development(enabled=True, networks=("127.0.0.0/8",), origins=origins)
+        settings = msgspec.structs.replace(SETTINGS, domain=self.me.domain, development=development, matrix=None)
+        self.adapter = ActivityPubAdapter(
+            self.me, settings, store=self.store, clock=self.clock, client=client, fill=self._fill, pages=None, version="0.1.0"
+        )
+        self.server = Server(self.adapter.application(), "127.0.0.1", port)
+        self.community = Community(CommunityId("commons"), "commons", "Commons")
+        self.group = native(f"{self.me.origin}/c/commons")
+        self.person = Native(LOOPBACK, "lena")
+
+    async def _fill(self, refs: Refs, needs: object) -> None:
+        await Loader(self.store, {}, self.clock).fill(refs, needs, ACTIVITYPUB, outside=False)  # type: ignore[arg-type]
+
+    async def open(self) -> None:
+        channel = Channel(ChannelId("channel"), self.community.id, (Place(self.group, PlaceKind.GROUP, "Commons", OPEN),))
+        await self.store.journal.commit([PutCommunity(self.community), PutChannel(channel)])
+        for of in (Native(OURS, "commons"), self.person):
+            await self.store.journal.commit(await self.adapter.embody(of, self.community))
+        await self.server.start()
+        await self.adapter.start()
+
+    async def close(self) -> None:
+        await self.server.drain(1)
+        await self.adapter.stop()
+        await self.store.close()
+
+    async def lena(self) -> Native:
+        ghost = await self.store.directory.ghost_of(ACTIVITYPUB, self.person)
+        assert ghost is not None
+        return ghost.native
+
+
+@pytest.fixture
+async def street(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[tuple[Neighbour, Neighbour]]:
+    ports = (unused_tcp_port_factory(), unused_tcp_port_factory())
+    origins = tuple(f"http://127.0.0.1:{port}" for port in ports)
+    async with AsyncExitStack() as stack:
+        opened = []
+        for port in ports:
+            policy = policy_for(Development(enabled=True, networks=("127.0.0.0/8",), origins=origins))
+            client = await stack.enter_async_context(Client(policy, "folkmoot/0 (+https://moot.example/)"))
+            neighbour = Neighbour(port, client, origins)
+            await neighbour.open()
+            stack.push_async_callback(neighbour.close)
+            opened.append(neighbour)
+        yield opened[0], opened[1]
+
+
+async def test_what_one_sends_the_other_verifies_and_keeps(street: tuple[Neighbour, Neighbour]) -> None:
+    here, there = street
+    group = await here.adapter.fetch(Need("actor", (ACTIVITYPUB, there.group.id)))
+    assert isinstance(group, Actor)
+    assert (group.handle, group.name) == (f"@commons@{there.me.domain}", "Commons")
+    lena = await here.lena()
+    follow = {"id": f"{here.me.origin}/a/1", "type": "Follow", "actor": lena.id, "object": there.group.id, "to": [there.group.id]}
+    wire = Wire("POST", "", msgspec.json.encode(follow), speaker=lena)
+    made = item(Message(from_plain("x")), "direct")
+    for alone in (True, False):
+        destination = here.adapter.destination_of(group, alone=alone)
+        assert destination is not None
+        assert await here.adapter.send(wire, made, destination) == Delivered()
+    assert await there.store.journal.pending(Stream.INTAKE) == (here.me.domain,)
+    (entry,) = await there.store.journal.read_intake(here.me.domain, 10)
+    assert (entry.intake.signer, entry.intake.body) == (lena.id, wire.body)
+
+
+async def test_nobody_is_believed_who_signs_for_somebody_else(street: tuple[Neighbour, Neighbour]) -> None:
+    """The door accepts what a known key signed; that its signer is not its actor is recorded as a refusal by the reader."""
+    here, there = street
+    lena = await here.lena()
+    forged = {"id": f"{there.me.origin}/a/1", "type": "Follow", "actor": there.group.id, "object": there.group.id}
+    group = await here.adapter.fetch(Need("actor", (ACTIVITYPUB, there.group.id)))
+    destination = here.adapter.destination_of(group, alone=True)
+    assert destination is not None
+    outcome = await here.adapter.send(
+        Wire("POST", "", msgspec.json.encode(forged), speaker=lena), item(Message(from_plain("x")), "direct"), destination
+    )
+    assert outcome == Delivered()
+    (entry,) = await there.store.journal.read_intake(here.me.domain, 10)
+    reading = there.adapter.read(entry.intake, Refs())
+    assert isinstance(reading, Ignored)
+    assert reading.refused
+
+
+async def test_a_name_and_a_post_are_found_from_the_other_side(street: tuple[Neighbour, Neighbour]) -> None:
+    here, there = street
+    place = await here.adapter.prepare(f"@commons@{there.me.domain}")
+    assert place.native == there.group
+    person = await here.adapter.fetch(Need("actor", (ACTIVITYPUB, (await there.lena()).id)))
+    assert isinstance(person, Actor)
+    assert person.handle == f"@lena@{there.me.domain}"
