@@ -162,22 +162,3 @@ class MatrixProgram(Program):
         user = user or account
         answer = await self.ask("login", account=account, base=base, user=user, password=password or user)
         return str(answer["user"])
-
-
-class FediverseProgram(Program):
-    """The ActivityPub peer on Fedify; its commands are those of `tests/programs/fediverse.mjs`."""
-
-    @classmethod
-    async def open(cls, *people: str, secure: bool = False) -> Self:
-        """Starts it on a free loopback port with these people; `secure` refuses unsigned fetches of people and posts."""
-        flags = ["--secure"] if secure else []
-        return await cls.start("fediverse.mjs", *flags, *people)
-
-    @property
-    def origin(self) -> str:
-        """Its address, as `http://127.0.0.1:40123`."""
-        return str(self.ready["origin"])
-
-    def person(self, name: str) -> str:
-        """The actor id of one of its people."""
-        return f"{self.origin}/users/{name}"
