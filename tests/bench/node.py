@@ -1,0 +1,22 @@
+"""A whole node as `folkmoot run` starts it, told to stop when its input closes, so that none outlives the measurement."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from bridge import app, settings
+
+
+def _stop_when_closed() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_stop_when_closed, daemon=True).start()
+    asyncio.run(app.run(settings.read(Path(sys.argv[1]))))

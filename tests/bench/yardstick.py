@@ -1,0 +1,42 @@
+"""The limits as the measurements ask for them: started once, asked when needed, so that both are taken in the same minute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tests.bench.limits import Parts
+from tests.bench.load import as_fast_as_answered, request
+from tests.bench.programs import Program
+
+__all__ = ["Yardstick"]
+
+CONNECTIONS = 32
+
+
+class Yardstick:
+    """`limits` is the running program. CPU seconds per 1,000 throughout."""
+
+    def __init__(self, limits: Program, times: int) -> None:
+        self._limits = limits
+        self._times = times
+
+    async def parts(self, body: bytes) -> Parts:
+        return msgspec.convert(await self._limits.ask(what="parts", body=body.decode()), Parts)
+
+    async def handler(self, size: int) -> float:
+        """An aiohttp handler that reads `size` bytes and answers."""
+        requests = [request("POST", "/inbox", bytes(size), {"Content-Type": "application/activity+json"})] * self._times
+        address = ("127.0.0.1", int(self._limits.ready["port"]))
+        await as_fast_as_answered(address, requests[: self._times // 4], CONNECTIONS)
+        before = self._limits.usage()
+        load = await as_fast_as_answered(address, requests, CONNECTIONS)
+        load.require(202)
+        return self._limits.usage().since(before).cpu / load.count * 1000
+
+    async def delivery(self, origins: Sequence[str], posts: int) -> dict[str, Any]:
+        """Signed and posted to each of the origins: `cpu` per 1,000, and `rate`."""
+        found = await self._limits.ask(what="deliver", origins=list(origins), posts=posts)
+        return {"cpu": found["cpu"] / found["count"] * 1000, "rate": found["count"] / found["seconds"]}
