@@ -31,6 +31,7 @@ from protocols.matrix.ids import Me, is_user_id, transaction_id
 from protocols.matrix.reconcile import Reconciler
 from protocols.matrix.registration import ID, alias_of_control, bot_id
 from protocols.matrix.rooms import Rooms
+from protocols.matrix.translate.edit import newest
 from protocols.matrix.translate.frame import account
 from protocols.matrix.translate.outgoing import REDACT, SAY, SEND, SIGN, UPDATE, parted
 from protocols.matrix.translate.profile import Face
@@ -146,7 +147,7 @@ class MatrixAdapter:
 
     async def recall(self, place: Native, native: str) -> Intake | None:
         body = await self._rooms.event(place.id, native)
-        return intake_of(self.me, body, self._clock) if body is not None else None
+        return intake_of(self.me, newest(body), self._clock) if body is not None else None
 
     async def head_count(self, place: Native) -> tuple[int, int]:
         """People and ghosts in a room, for `!who`. Raises Unreachable, Rejected."""

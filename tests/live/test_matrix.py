@@ -352,6 +352,12 @@ async def test_what_stayed_in_its_room_can_be_asked_for_again(side: MatrixSide, 
     assert recalled is not None
     again = await side._settled(lambda refs: side.adapter.read(recalled, refs))
     assert (again.events[0].id, again.events[0].content) == (said_there.id, said_there.content)
+    await client.ask("edit", account="ana", room=room, event=event, body="my own better words")
+    await side.until(Edit)
+    edited = await side.adapter.recall(side.room, event)
+    assert edited is not None
+    newer = (await side._settled(lambda refs: side.adapter.read(edited, refs))).events[0]
+    assert (newer.id, newer.content.text.plain) == (said_there.id, "my own better words")
     assert await side.adapter.recall(side.room, "$nothing") is None
 
 
