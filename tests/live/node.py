@@ -1,4 +1,4 @@
-"""A Folkmoot node as operators run it: a process of its own over files as `folkmoot init` lays them out, to be asked, killed and started again.
+"""A Folkmoot node as an operator runs it: `folkmoot run` in a process of its own, on files that `folkmoot init` would have written.
 
 It ends with the test run, however that ends: it watches a pipe from us, and on Linux asks the kernel as well, since a process that is
 paused can watch nothing.
@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
-import shutil
+import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
+from weakref import WeakSet
 
 import aiohttp
 import msgspec
@@ -28,15 +27,10 @@ from bridge.control import connect
 from bridge.founding import Answers, found_secrets, settings_for
 from bridge.homeserver import Homeserver, free_port
 from bridge.operations import Operations
-from bridge.settings import ActivityPub, Development, Grace, Log
-
-__all__ = ["NodeFailed", "NodeProcess"]
+from bridge.settings import Development, Grace, Settings
 
 READY_WITHIN: Final = 60.0
-"""Seconds; a start takes 1 to 2, and everything takes longer on a machine with much else to do."""
-
-ENDS_WITHIN: Final = 25.0
-"""Seconds: a node drains for ten."""
+ENDS_WITHIN: Final = 30.0
 
 # `python -m bridge`, with an end of its own.
 _LAUNCH: Final = """
@@ -52,164 +46,173 @@ sys.argv[0] = "bridge"
 runpy.run_module("bridge", run_name="__main__", alter_sys=True)
 """
 
+RUNNING: Final[WeakSet[FolkmootNode]] = WeakSet()
+"""Those whose log is shown when a test fails."""
+
 
 class NodeFailed(AssertionError):
-    """The node did not start, ended by itself or not as it should; the text ends with its last log lines."""
+    """It did not start, ended by itself, or did not end in time; the text holds the last lines of its log."""
 
 
-class NodeProcess:
-    """`async with NodeProcess(homeserver) as node:`, then `await node.start()`. Its ports and files stay the same over restarts.
+class FolkmootNode:
+    """One node with its files below `folder`; ports and files stay the same over restarts. Bound to no event loop."""
 
-    `homeserver` is given our registration, and so has to be started after this was made. `origins`: servers on loopback that it may reach
-    by plain http. `grace` in seconds, `first_retry` and `longest_retry` of deliveries to the fediverse. An exception that passes the end
-    of the block carries the end of the log with it.
-    """
-
-    def __init__(
-        self,
-        homeserver: Homeserver | None = None,
-        *,
-        origins: Sequence[str] = (),
-        grace: int = 0,
-        first_retry: float = 0.2,
-        longest_retry: float = 2.0,
-        loopback: bool = False,
-    ) -> None:
-        # In a folder with a short name: a unix socket's path has a hundred bytes.
-        self.folder = Path(tempfile.mkdtemp(prefix="moot-"))
-        self.file = self.folder / "folkmoot.toml"
-        self.log = self.folder / "log"
-        port = free_port()
-        self.domain = f"127.0.0.1:{port}"
-        self.origin = f"http://{self.domain}"
-        answers = Answers(
-            domain=self.domain,
-            homeserver=homeserver.url if homeserver is not None else "",
-            server_name=homeserver.name if homeserver is not None else "",
-            data_dir="data",
-            listen=self.domain,
-            door=f"127.0.0.1:{free_port()}",
-        )
-        development = Development(enabled=True, networks=("127.0.0.0/8",), origins=(self.origin, *origins), loopback=loopback)
-        settings = msgspec.structs.replace(
-            settings_for(answers, development),
-            grace=Grace(default=grace),
-            activitypub=ActivityPub(first_retry=first_retry, longest_retry=longest_retry),
-            log=Log(format="text"),
-        )
-        self.settings = lay_out(self.file, settings, found_secrets(secrets.token_bytes))
-        if homeserver is not None:
-            homeserver.registrations = (*homeserver.registrations, self.settings.registration)
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.log = folder / "node.log"
         self._process: subprocess.Popen[bytes] | None = None
+        RUNNING.add(self)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if error is not None:
-            error.add_note(f"The log of the node ends:\n{self.tail()}")
-        self.kill()
-        await asyncio.to_thread(shutil.rmtree, self.folder)
-
-    # ------------------------------------------------------------------------------------------------------ life
+    @classmethod
+    def found(
+        cls,
+        folder: Path,
+        *,
+        homeserver: Homeserver | None = None,
+        peers: Iterable[str] = (),
+        grace: int = 0,
+        change: Callable[[Settings], Settings] = lambda settings: settings,
+    ) -> Self:
+        """Writes settings, keys and registration. `peers` are the origins it may meet by plain http; `change` sees the settings last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        port, door = free_port(), free_port()
+        own = f"http://127.0.0.1:{port}"
+        answers = Answers(
+            domain=f"127.0.0.1:{port}",
+            homeserver=homeserver.url if homeserver else "",
+            server_name=homeserver.name if homeserver else "",
+            data_dir=str(folder / "data"),
+            listen=f"127.0.0.1:{port}",
+            door=f"127.0.0.1:{door}",
+        )
+        development = Development(enabled=True, networks=("127.0.0.0/8",), origins=(own, *peers))
+        chosen = msgspec.structs.replace(settings_for(answers, development), grace=Grace(default=grace))
+        node = cls(folder, lay_out(folder / "folkmoot.toml", change(chosen), found_secrets(os.urandom)))
+        if homeserver is not None:
+            homeserver.registrations = (*homeserver.registrations, node.settings.registration)
+        return node
 
     @property
-    def running(self) -> bool:
-        """Says whether the process is there now."""
-        return self._process is not None and self._process.poll() is None
+    def origin(self) -> str:
+        """As `http://127.0.0.1:40123`."""
+        return self.settings.origin
 
-    async def start(self) -> float:
-        """Launches it and waits until it is ready; returns the seconds it took. Raises NodeFailed."""
-        started = time.monotonic()
-        self.launch()
-        await self.ready()
-        return time.monotonic() - started
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
 
-    def launch(self) -> None:
-        """Starts the process and returns at once."""
-        if self.running:
-            raise NodeFailed("the node runs already")
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command("-c", _LAUNCH, "run"), stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
+    def handle(self, name: str) -> str:
+        """As people on the fediverse write it: `@commons@127.0.0.1:40123`."""
+        return f"@{name}@{self.settings.domain}"
 
-    async def ready(self, seconds: float = READY_WITHIN) -> None:
-        """Returns when /health/ready says so. Raises NodeFailed."""
-        said = "nothing"
-        deadline = time.monotonic() + seconds
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-            while time.monotonic() < deadline:
-                if not self.running:
-                    raise NodeFailed(f"the node ended while starting\n{self.tail()}")
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.get(f"{self.origin}/health/ready") as answer:
-                        if answer.status == 200:
-                            return
-                        said = await answer.text()
-                await asyncio.sleep(0.05)
-        raise NodeFailed(f"the node was not ready within {seconds:.0f} s; it said {said}\n{self.tail()}")
-
-    def kill(self) -> None:
-        """Ends it at once (SIGKILL), as a power cut would; returns when it is gone. Does nothing when it does not run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
-
-    def pause(self) -> None:
-        """Stops it in mid-air (SIGSTOP): what it is asked waits for an answer. Until `resume`, or `kill`."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    async def terminate(self) -> float:
-        """Asks it to drain and end (SIGTERM); returns the seconds it took. Raises NodeFailed when it does not end well."""
-        started = time.monotonic()
-        self._signal(signal.SIGTERM)
-        assert self._process is not None
-        try:
-            status = await asyncio.to_thread(self._process.wait, ENDS_WITHIN)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise NodeFailed(f"the node had not ended {ENDS_WITHIN:.0f} s after SIGTERM\n{self.tail()}") from None
-        self.kill()
-        if status != 0:
-            raise NodeFailed(f"the node ended with status {status} after SIGTERM\n{self.tail()}")
-        return time.monotonic() - started
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is None or not self.running:
-            raise NodeFailed(f"the node has ended by itself\n{self.tail()}")
-        self._process.send_signal(number)
-
-    # ------------------------------------------------------------------------------------------------------ asking it
-
-    @contextlib.asynccontextmanager
-    async def operations(self) -> AsyncIterator[Operations]:
-        """What its operator can ask, through its control socket."""
-        async with connect(self.settings.control) as operations:
-            yield operations
+    def operations(self) -> AbstractAsyncContextManager[Operations]:
+        """What `folkmoot community`, `holds` and the rest use."""
+        return connect(self.settings.control)
 
     async def command(self, *arguments: str) -> str:
-        """What `folkmoot ARGUMENTS` prints in another process. Raises NodeFailed when it exits with anything but 0."""
+        """What `folkmoot ARGUMENTS` prints, in another process. Raises NodeFailed when it exits with anything but 0."""
         process = await asyncio.create_subprocess_exec(
             *self._command("-m", "bridge", *arguments), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         said, complained = await asyncio.wait_for(process.communicate(), READY_WITHIN)
         if process.returncode != 0:
-            raise NodeFailed(f"folkmoot {' '.join(arguments)} exited with {process.returncode}\n{complained.decode()}\n{self.tail()}")
+            raise NodeFailed(f"folkmoot {' '.join(arguments)} exited with {process.returncode}\n{complained.decode()}")
         return said.decode()
 
-    def _command(self, flag: str, program: str, *arguments: str) -> list[str]:
-        return [sys.executable, flag, program, "--settings", str(self.file), *arguments]
+    async def start(self) -> float:
+        """Starts it and waits until `/health/ready` says so; returns the seconds it took. Raises NodeFailed."""
+        started = time.monotonic()
+        self.launch()
+        try:
+            await self.until_ready()
+        except BaseException:
+            self.kill()
+            raise
+        return time.monotonic() - started
 
-    def tail(self, lines: int = 40) -> str:
-        """Returns the last lines of its log, over all its lives."""
+    def launch(self) -> None:
+        """Starts it and returns at once."""
+        assert self.pid is None, "it runs already"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command("-c", _LAUNCH, "run"), stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _command(self, flag: str, program: str, *arguments: str) -> list[str]:
+        return [sys.executable, flag, program, "--settings", str(self.folder / "folkmoot.toml"), *arguments]
+
+    async def until_ready(self) -> None:
+        """Waits until `/health/ready` says so. Raises NodeFailed."""
+        answer = "nothing"
+        started = time.monotonic()
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+            while time.monotonic() - started < READY_WITHIN:
+                if self.pid is None:
+                    raise NodeFailed(f"the node ended while starting\n{self.tail()}")
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.get(f"{self.origin}/health/ready") as response:
+                        if response.status == 200:
+                            return
+                        answer = await response.text()
+                await asyncio.sleep(0.05)
+        raise NodeFailed(f"the node was not ready within {READY_WITHIN:.0f} s; it says {answer}\n{self.tail()}")
+
+    async def stop(self) -> None:
+        """Asks it to end, as `systemctl stop` would, and waits until it has; it must end well. Does nothing when it does not run."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            self.kill()
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            status = await asyncio.to_thread(process.wait, ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            raise NodeFailed(f"the node did not end within {ENDS_WITHIN:.0f} s\n{self.tail()}") from None
+        finally:
+            self.kill()
+        if status != 0:
+            raise NodeFailed(f"the node ended with status {status}\n{self.tail()}")
+
+    def kill(self) -> None:
+        """Ends it at once, as `kill -9` or a power cut would; returns when it is gone."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
+
+    def pause(self) -> None:
+        """Stops it in mid-air (SIGSTOP): whoever asks it something waits for the answer. Until `resume`, or `kill`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None or self.pid is None:
+            raise NodeFailed(f"the node has ended by itself\n{self.tail()}")
+        self._process.send_signal(number)
+
+    async def restart(self) -> float:
+        """Starts it again after `kill` or `stop`, whichever came; returns the seconds until it was ready."""
+        await self.stop()
+        return await self.start()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is None:
+            await self.stop()
+        else:
+            self.kill()
+
+    def tail(self, lines: int = 60) -> str:
+        """The last lines of its log."""
         if not self.log.exists():
             return "(no log yet)"
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
