@@ -186,8 +186,6 @@ class Lane:
             if item.thread in threads or waits(item):
                 self.more = True
                 threads.add(item.thread)
-                if self.state.fails:
-                    break
                 continue
             threads.add(item.thread)
             begun.append(Flight(queued.seq, item, self.turn, self.host.turn))

@@ -8,9 +8,11 @@ import asyncio
 import heapq
 import itertools
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy import Connection, func, select
 
 from bridge.changes import AppendItem, Change, JoinRoster, Retract
 from bridge.errors import Unreachable
@@ -27,9 +29,8 @@ from bridge.ports import Absent, Adapter, Ignored, Intake, Need, Needs, Reading,
 from bridge.relay.courier import Courier
 from bridge.relay.loading import Loader
 from storage import SqlStore
+from storage.schema import metadata
 from tests.conformance.samples import FOLLOWERS, GROUP, NOW, event, follower, item, retraction, server
-
-DAY = 86_400.0
 
 
 class Sundial:
@@ -247,6 +248,15 @@ class Street:
         """The event ids that a server has, in the order in which they came."""
         return [each.event_id for each in self.letters.taken[server(name).address]]
 
+    async def rows(self, *tables: str) -> dict[str, int]:
+        """Rows per table, of all tables where none is named."""
+        chosen = [table for table in metadata.sorted_tables if not tables or table.name in tables]
+
+        def count(connection: Connection) -> dict[str, int]:
+            return {table.name: connection.execute(select(func.count()).select_from(table)).scalar_one() for table in chosen}
+
+        return await self.store.database.read(count)
+
     def count(self, outcome: str) -> float:
         return (
             self.metrics.registry.get_sample_value("folkmoot_deliveries_total", {"protocol": self.letters.protocol, "outcome": outcome})
@@ -263,20 +273,8 @@ async def when(true: Callable[[], Any], *, turns: int = 20_000) -> Any:
     raise AssertionError("it never came true")
 
 
-async def beside(work: Coroutine[Any, Any, Any], *steps: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Runs `work` while the steps are taken one after the other; its result."""
-    task = asyncio.create_task(work)
-    try:
-        for step in steps:
-            await step()
-        return await task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 def ids(events: Iterable[Event]) -> list[str]:
     return [each.id for each in events]
 
 
-__all__ = ["DAY", "GROUP", "Letters", "Street", "Sundial", "beside", "ids", "when"]
+__all__ = ["GROUP", "Letters", "Street", "Sundial", "ids", "when"]
