@@ -74,15 +74,22 @@ class Keyring:
     """
 
     def __init__(
-        self, store_keys: Keys, document: Callable[[str], Awaitable[bytes]], clock: Clock, me: Node, *, patience: float = PATIENCE
+        self,
+        store_keys: Keys,
+        document: Callable[[str], Awaitable[bytes]],
+        clock: Clock,
+        me: Node,
+        *,
+        patience: float = PATIENCE,
+        most_keys: int = MOST_KEYS,
     ) -> None:
-        """`patience`: seconds a caller waits for the network."""
+        """`patience`: seconds a caller waits for the network; `most_keys`: at hand, the others come from the store."""
         self._store = store_keys
         self._document = document
         self._clock = clock
         self._me = me
         self._patience = patience
-        self._held: Recent[_Held] = Recent(MOST_KEYS)
+        self._held: Recent[_Held] = Recent(most_keys)
         self._failures: Recent[_Failure] = Recent(MOST_FAILURES)
         self._questions: dict[str, asyncio.Task[PublicKey | _Failure]] = {}
         self._asking: Counter[str] = Counter()
