@@ -43,7 +43,7 @@ class Rows(msgspec.Struct, frozen=True):
 
 
 class Founded(msgspec.Struct, frozen=True):
-    """`path`: its settings file; `group`: what Sam writes to; `signer`: Sam's key."""
+    """`path`: its settings file; `group`: what Sam writes to; `signer`: Sam's key; `sinks`: the followers' servers."""
 
     path: Path
     settings: Settings
@@ -51,6 +51,7 @@ class Founded(msgspec.Struct, frozen=True):
     group: str
     sam: Actor
     signer: Signer
+    sinks: tuple[str, ...]
 
     @property
     def inbox(self) -> tuple[str, int]:
@@ -69,9 +70,7 @@ class Founded(msgspec.Struct, frozen=True):
         return Rows(sum(counts.values()), sum(counts[name] for name in ("out", "out_roster", "out_to", "reach", "reach_to")))
 
 
-async def found(
-    folder: Path, *, homeserver: str, sinks: Sequence[str], followers: int = 0, grace: int = 0, sender: Signer | None = None
-) -> Founded:
+async def found(folder: Path, *, homeserver: str, sinks: Sequence[str], followers: int = 0, grace: int = 0) -> Founded:
     """`homeserver`: its URL; `sinks`: origins of the followers' servers, of which the first is Sam's; `grace` in seconds, Ana's."""
     port = free_port()
     own = f"http://127.0.0.1:{port}"
@@ -92,9 +91,9 @@ async def found(
     path = folder / "folkmoot.toml"
     write_private(path, settings_text(settings).encode())
     sam = _person("sam", sinks[0])
-    signer = sender or Signer(f"{sam.native.id}#main-key", load_private_key(new_rsa()))
+    signer = Signer(f"{sam.native.id}#main-key", load_private_key(new_rsa()))
     group = await _settle(settings, sam, signer, [_person(f"f{n}", sinks[n % len(sinks)]) for n in range(followers)], grace)
-    return Founded(path, settings, secrets, group, sam, signer)
+    return Founded(path, settings, secrets, group, sam, signer, tuple(sinks))
 
 
 def _person(name: str, origin: str) -> Actor:

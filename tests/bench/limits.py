@@ -111,8 +111,8 @@ async def _serve() -> web.AppRunner:
     return runner
 
 
-async def deliver(origins: Sequence[str], posts: int, body: bytes, key: RSAPrivateKey) -> dict[str, float]:
-    """`posts` bodies to every origin, each signed; connections are kept and bounded as the bridge's are."""
+async def deliver(origins: Sequence[str], posts: int, body: bytes, key: RSAPrivateKey | None) -> dict[str, float]:
+    """`posts` bodies to every origin, each signed where there is a key; connections are kept and bounded as the bridge's are."""
     padding, algorithm = PKCS1v15(), SHA256()
     line: Iterator[str] = iter([origin for _ in range(posts) for origin in origins])
     digest = "SHA-256=" + base64.b64encode(hashlib.sha256(body).digest()).decode()
@@ -121,10 +121,12 @@ async def deliver(origins: Sequence[str], posts: int, body: bytes, key: RSAPriva
     async def send(session: aiohttp.ClientSession) -> None:
         for origin in line:
             host, date = origin.partition("://")[2], formatdate(usegmt=True)
-            text = f"(request-target): post /inbox\nhost: {host}\ndate: {date}\ndigest: {digest}".encode()
-            made = base64.b64encode(key.sign(text, padding, algorithm)).decode()
-            head = f'keyId="https://a.example/u#main-key",headers="(request-target) host date digest",signature="{made}"'
-            headers = {"Host": host, "Date": date, "Digest": digest, "Signature": head, "Content-Type": "application/activity+json"}
+            headers = {"Host": host, "Date": date, "Digest": digest, "Content-Type": "application/activity+json"}
+            if key is not None:
+                text = f"(request-target): post /inbox\nhost: {host}\ndate: {date}\ndigest: {digest}".encode()
+                made = base64.b64encode(key.sign(text, padding, algorithm)).decode()
+                covered = "(request-target) host date digest"
+                headers["Signature"] = f'keyId="https://a.example/u#main-key",headers="{covered}",signature="{made}"'
             async with session.post(f"{origin}/inbox", data=body, headers=headers) as answer:
                 assert answer.status == 202
                 await answer.read()
@@ -146,7 +148,7 @@ async def main(size: int, times: int) -> None:
     async def answer(question: dict[str, Any]) -> dict[str, Any]:
         if question["what"] == "parts":
             return msgspec.structs.asdict(measure_parts(question["body"].encode(), key, times))
-        return await deliver(question["origins"], question["posts"], filler, key)
+        return await deliver(question["origins"], question["posts"], filler, key if question["sign"] else None)
 
     say(port=runner.addresses[0][1])
     await answering(answer)

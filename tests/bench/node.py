@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 from bridge import app, settings
+from tests.bench.programs import say
 
 
 def _stop_when_closed() -> None:
@@ -18,5 +19,6 @@ def _stop_when_closed() -> None:
 
 
 if __name__ == "__main__":
+    say(starting=True)
     threading.Thread(target=_stop_when_closed, daemon=True).start()
     asyncio.run(app.run(settings.read(Path(sys.argv[1]))))

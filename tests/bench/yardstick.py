@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -11,9 +10,14 @@ from tests.bench.limits import Parts
 from tests.bench.load import as_fast_as_answered, request
 from tests.bench.programs import Program
 
-__all__ = ["Yardstick"]
+__all__ = ["CONNECTIONS", "Delivery", "Yardstick"]
 
 CONNECTIONS = 32
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    cpu: float
+    rate: float
 
 
 class Yardstick:
@@ -36,7 +40,17 @@ class Yardstick:
         load.require(202)
         return self._limits.usage().since(before).cpu / load.count * 1000
 
-    async def delivery(self, origins: Sequence[str], posts: int) -> dict[str, Any]:
-        """Signed and posted to each of the origins: `cpu` per 1,000, and `rate`."""
-        found = await self._limits.ask(what="deliver", origins=list(origins), posts=posts)
-        return {"cpu": found["cpu"] / found["count"] * 1000, "rate": found["count"] / found["seconds"]}
+    async def inbox(self, body: bytes) -> float:
+        """Everything that taking a signed post in cannot do without."""
+        parts = await self.parts(body)
+        return await self.handler(len(body)) + parts.verify + parts.digest + parts.decode + parts.insert
+
+    async def door(self, body: bytes, events: int = 1) -> float:
+        """The same for an event among as many in one transaction; `body`: one event's share of it."""
+        parts = await self.parts(body)
+        return await self.handler(len(body) * events) / events + parts.decode + parts.insert
+
+    async def delivery(self, origins: Sequence[str], posts: int, *, sign: bool = True) -> Delivery:
+        """Posted to each of the origins."""
+        found = await self._limits.ask(what="deliver", origins=list(origins), posts=posts, sign=sign)
+        return Delivery(found["cpu"] / found["count"] * 1000, found["count"] / found["seconds"])

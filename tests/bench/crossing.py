@@ -1,0 +1,137 @@
+"""What it costs to carry one event across a whole node: reader, relay and courier, with real sockets on both sides; and its memory."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.founding import Founded, found
+from tests.bench.programs import Program
+from tests.bench.running import Running, Spent, running
+from tests.bench.sizes import Sizes
+from tests.bench.table import Bound, Row
+from tests.bench.words import matrix_event, post, signed, transaction
+from tests.bench.yardstick import Yardstick
+
+__all__ = ["crossing", "memory"]
+
+PER_SECOND = 50.0
+MOST_CPU = 3.0
+"""Milliseconds of the bridge per event, end to end at fifty a second and more (issue "A first conversation", bounds)."""
+
+MOST_IDLE = 150.0
+"""Megabytes."""
+
+IDLE = 3.0
+"""Seconds in which nothing happens, before memory is looked at."""
+
+GRACE = 2
+ANSWERS = 3
+"""To each thread."""
+
+
+class _Numbers:
+    """Names that are used once, and the numbers of transactions."""
+
+    def __init__(self) -> None:
+        self._names: Iterator[int] = itertools.count(1)
+        self._transactions: Iterator[int] = itertools.count(1)
+
+    def posts(self, node: Founded, many: int, *, answers: bool = False) -> list[bytes]:
+        """Of Sam, signed now; `answers`: to the one that was made first of all."""
+        root = "1" if answers else None
+        return signed(node, [post(node, str(next(self._names)), answers=root) for _ in range(many)])
+
+    def transactions(self, node: Founded, many: int, *, answers: bool = False) -> list[bytes]:
+        """Of Ana's events, one in each."""
+        root = "1" if answers else None
+        return [transaction(node, next(self._transactions), [matrix_event(str(next(self._names)), answers=root)]) for _ in range(many)]
+
+
+async def crossing(folder: Path, homeserver: Program, sink: Program, yardstick: Yardstick, sizes: Sizes) -> list[Row]:
+    """Both directions at fifty a second: new threads, and answers; and with a moment of grace, which is judged twice."""
+    sinks = sink.ready["origins"]
+    into_room = folder / "room"
+    into_room.mkdir()
+    founded = await found(into_room, homeserver=homeserver.ready["url"], sinks=sinks)
+    numbers, many = _Numbers(), sizes.crossing
+    insert = (await yardstick.parts(post(founded, "0"))).insert
+    best = await yardstick.inbox(post(founded, "0")) + 2 * insert + (await yardstick.delivery(sinks[:1], many, sign=False)).cpu
+    rows = []
+    async with running(founded) as node:
+        await node.until_arrived(homeserver, 10, founded.inbox, numbers.posts(founded, 10))
+        for what, answers in (("fediverse → room, new threads", False), ("fediverse → room, answers", True)):
+            spent = await node.until_arrived(
+                homeserver, many, founded.inbox, numbers.posts(founded, many, answers=answers), rate=PER_SECOND
+            )
+            rows.append(_row(what, spent, many, best))
+    for what, grace in (("room → fediverse", 0), (f"room → fediverse, {GRACE} s of grace", GRACE)):
+        rows += await _out(folder / f"out{grace}", homeserver, sink, yardstick, many, what=what, grace=grace)
+    return rows
+
+
+async def _out(folder: Path, homeserver: Program, sink: Program, yardstick: Yardstick, many: int, *, what: str, grace: int) -> list[Row]:
+    """To one server with one follower: a new thread is announced twice there (as a post and as a boost), an answer once."""
+    folder.mkdir()
+    sinks = sink.ready["origins"]
+    founded = await found(folder, homeserver=homeserver.ready["url"], sinks=sinks, followers=1, grace=grace)
+    numbers = _Numbers()
+    event = transaction(founded, 1, [matrix_event("0")]).partition(b"\r\n\r\n")[2]
+    best = await yardstick.door(event) + 2 * (await yardstick.parts(event)).insert
+    sent = (await yardstick.delivery(sinks[:1], many)).cpu
+    rows = []
+    async with running(founded) as node:
+        await node.until_arrived(sink, 20, founded.door, numbers.transactions(founded, 10))
+        for kind, answers, times in (("new threads", False, 2), ("answers", True, 1)):
+            if grace and not answers:
+                continue
+            requests = numbers.transactions(founded, many, answers=answers)
+            spent = await node.until_arrived(sink, many * times, founded.door, requests, rate=PER_SECOND)
+            rows.append(_row(f"{what}, {kind}", spent, many, best + times * sent))
+    return rows
+
+
+def _row(what: str, spent: Spent, many: int, best: float) -> Row:
+    cpu = spent.usage.cpu / many * 1000
+    bound = Bound("CPU an event", MOST_CPU, cpu, "ms")
+    return Row(what, many / spent.seconds, cpu, best, (bound,), {"s later the last had arrived": spent.late})
+
+
+async def memory(folder: Path, homeserver: Program, sink: Program, sizes: Sizes) -> list[Row]:
+    """A node that has just started, and after thousands of events that came as fast as they were taken, half from each side."""
+    founded = await found(folder, homeserver=homeserver.ready["url"], sinks=sink.ready["origins"], followers=1)
+    numbers, half = _Numbers(), sizes.flood // 2
+    async with running(founded) as node:
+        before = node.node.usage()
+        await asyncio.sleep(IDLE)
+        idle = node.node.usage()
+        await _flood(node, homeserver, sink, numbers, max(1, half // 10))
+        warm = node.node.usage()
+        spent = await _flood(node, homeserver, sink, numbers, half - half // 10)
+        after = node.node.usage()
+    many = 2 * (half - half // 10)
+    megabyte = 1_000_000
+    bound = Bound("memory when idle", MOST_IDLE, idle.rss / megabyte, "MB")
+    resting = Row("an idle node", bounds=(bound,), more={"CPU ms a second": (idle.cpu - before.cpu) / IDLE * 1000})
+    more = {
+        "MB then": after.rss / megabyte,
+        "MB grown since it began": (after.rss - idle.rss) / megabyte,
+        f"MB grown since event {2 * max(1, half // 10):,}": (after.rss - warm.rss) / megabyte,
+        "bytes an event on disk": spent.usage.written / many,
+    }
+    cpu = spent.usage.cpu / many * 1000
+    return [resting, Row(f"after {sizes.flood:,} events at full speed", many / spent.seconds, cpu, more=more)]
+
+
+async def _flood(node: Running, homeserver: Program, sink: Program, numbers: _Numbers, many: int) -> Spent:
+    """So many from each side: Sam's go to the room and, twice, to the one follower; Ana's, twice, to the follower."""
+    founded = node.founded
+    posts, events = numbers.posts(founded, many), numbers.transactions(founded, many)
+    await homeserver.ask(reset=True)
+    sending = asyncio.create_task(node.send(founded.inbox, posts))
+    spent = await node.until_arrived(sink, 4 * many, founded.door, events)
+    assert (await sending).count == many
+    assert (await homeserver.ask(count=many, seconds=60.0, within=70.0))["count"] == many
+    return spent
