@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import io
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
-from bridge.demonstration.play import MATRIX_PEOPLE, Play
+from bridge.demonstration.play import GROUP, MATRIX_PEOPLE, Play
 from bridge.demonstration.stage import Stage
 from bridge.demonstration.telling import Telling
 from bridge.errors import BridgeError
@@ -45,18 +45,19 @@ async def _perform(telling: Telling, *, stay: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     # Directly below the system's temporary folder: the path of a control socket must be short.
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="folkmoot-"))
-    stage = await asyncio.to_thread(Stage, folder)
+    stage = Stage(folder)
     status = MISSING
     try:
         play = Play(stage, telling)
-        status = await _unless(stopping, _show(stage, play, telling))
+        status = ARRIVED if await _unless(stopping, stage, _show(stage, play, telling)) else INTERRUPTED
         if status == ARRIVED and stay:
             _point_at(stage, play, telling)
-            await stopping.wait()
+            await _unless(stopping, stage, stopping.wait())
         if stopping.is_set():
             telling.line()
             telling.note("Ending: the nodes finish what they have begun, then the homeserver stops.")
     except BridgeError as error:
+        status = MISSING
         telling.cross(error.public)
         telling.line()
         telling.note(f"That did not work. {error.remedy or ''}".strip())
@@ -68,20 +69,19 @@ async def _perform(telling: Telling, *, stay: bool) -> int:
     return status
 
 
-async def _unless(stopping: asyncio.Event, showing: Awaitable[None]) -> int:
-    """Shows all of it, or as much as there was until it was interrupted."""
-    shown, interrupted = asyncio.ensure_future(showing), asyncio.create_task(stopping.wait())
+async def _unless(stopping: asyncio.Event, stage: Stage, doing: Coroutine[Any, Any, object]) -> bool:
+    """Does it, unless it is interrupted before the end. Raises what went wrong in it, and StageFailed when the stage gives way."""
+    done, interrupted, gone = (asyncio.ensure_future(one) for one in (doing, stopping.wait(), stage.watch()))
     try:
-        await asyncio.wait({shown, interrupted}, return_when=asyncio.FIRST_COMPLETED)
-        if not shown.done():
-            return INTERRUPTED
-        await shown
-        return ARRIVED
-    finally:
-        for task in (shown, interrupted):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, BridgeError):
+        await asyncio.wait({done, interrupted, gone}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (done, gone):
+            if task.done():
                 await task
+        return done.done()
+    finally:
+        for task in (done, interrupted, gone):
+            task.cancel()
+        await asyncio.gather(done, interrupted, gone, return_exceptions=True)
 
 
 async def _show(stage: Stage, play: Play, telling: Telling) -> None:
@@ -100,16 +100,21 @@ async def _show(stage: Stage, play: Play, telling: Telling) -> None:
     telling.tick(f"node B at {stage.origins[1]}, another server of the fediverse, where Lena and Tomas live")
     await play.perform()
     telling.line()
-    telling.note(f"All {telling.ticks} things arrived, in {time.monotonic() - started:.0f} seconds.")
+    telling.note(f"Everything arrived: {telling.ticks} ticks in {time.monotonic() - started:.0f} seconds.")
 
 
 def _point_at(stage: Stage, play: Play, telling: Telling) -> None:
     """The addresses to look at while everything runs."""
     telling.heading("Look around")
-    telling.note(f"With any Matrix client: homeserver {stage.homeserver.url}, account ana, password ana, room {play.alias}")
-    telling.note(f"The group: {stage.origins[0]}/@bench   Ana as the fediverse sees her: {stage.origins[0]}/@ana")
-    telling.note(f"Lena, on node B: {stage.origins[1]}/@lena   How node A is: {stage.origins[0]}/health/ready")
-    telling.note("As node A's operator:")
-    telling.line(f"  {sys.executable} -m bridge --settings {stage.folder / 'a.toml'} events list")
+    for what, where in (
+        ("Matrix client", f"homeserver {stage.homeserver.url}, account ana, password ana"),
+        ("the room", play.alias),
+        ("the group", f"{stage.origins[0]}/@{GROUP}"),
+        ("Ana, from afar", f"{stage.origins[0]}/@ana"),
+        ("Lena, on node B", f"{stage.origins[1]}/@lena"),
+        ("node A's health", f"{stage.origins[0]}/health/ready"),
+        ("as its operator", f"{sys.executable} -m bridge --settings {stage.folder / 'a.toml'} events list"),
+    ):
+        telling.line(f"  {what:<17} {where}")
     telling.line()
     telling.note("Ctrl-C ends it and throws everything away.")

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from bridge.demonstration.matrixpeople import MatrixPerson, Post
-from bridge.demonstration.stage import Stage
+from bridge.demonstration.stage import SERVER_NAME, Stage
 from bridge.demonstration.telling import Shown, Telling
 from bridge.errors import OperatorError
 from bridge.model.ids import Native
@@ -20,13 +20,14 @@ from protocols.loopback.hall import Hall
 from protocols.loopback.people import Person
 from protocols.loopback.room import Line
 
-__all__ = ["MATRIX_PEOPLE", "NotArrived", "Play"]
+__all__ = ["GROUP", "MATRIX_PEOPLE", "NotArrived", "Play"]
 
 MATRIX_PEOPLE: Final = {"ana": "Ana", "bo": "Bo", "chi": "Chi", "eli": "Eli"}
 ARRIVES_WITHIN: Final = 30.0
 """Seconds; two of them are the grace, the rest is for a machine with much else to do."""
 
 GROUP: Final = "bench"
+"""What the community is called in every address."""
 ROOM_NAME: Final = "The Repair Bench"
 FAR_NAME: Final = "Repair Café North"
 TABLE: Final = "table"
@@ -129,7 +130,9 @@ class Play:
             await self._says_yes(stage.people[name], name)
         for person in (self.lena, self.tomas):
             await self._says_yes_and_follows(person)
+        telling.doing("their Follows reach node A")
         await self._until_followed(3)
+        telling.tick(f"{self.address} has three followers: Lena, Tomas, and the place they live in")
         telling.says("Eli", "says nothing about it. So Eli's words will stay.")
 
     async def _says_yes(self, person: MatrixPerson, name: str) -> None:
@@ -219,13 +222,27 @@ class Play:
         await self._from_matrix("ana", FOUND, thread=self._root)
         # One community's events are decided in their order, so once Ana's later words are there, Eli's are decided too.
         await self._in_hall(FOUND, "Lena and Tomas read it", thread=self._copy)
-        telling.doing("looking for Eli's words on the other side")
-        if any(OWN in line.text for line in self.hall.conversation(TABLE)):
+        telling.doing("looking for Eli on the other side")
+        await self._nothing_of_eli()
+        telling.tick("nothing of Eli's is there: no words, no account; node A noted that one message stayed, without its words")
+
+    async def _nothing_of_eli(self) -> None:
+        """Not on node B, not in what node A serves to anyone, and not under any name the fediverse could look up."""
+        stage = self._stage
+        if any(OWN in line.text or line.by.id.startswith("eli") for line in self.hall.conversation(TABLE)):
             raise NotArrived("Eli's words left the room, and Eli never said yes", remedy=self._where)
-        records = await stage.a.events(limit=50, community=GROUP)
+        for name in ("eli", f"eli_{SERVER_NAME}"):
+            status, _ = await stage.ask_a(f"/.well-known/webfinger?resource=acct:{name}@{stage.settings_a.domain}")
+            if status != 404:
+                raise NotArrived(f"node A answers {status} to who looks {name} up, and Eli never said yes", remedy=self._where)
+        status, served = await stage.ask_a(f"{self._group.id.removeprefix(stage.origins[0])}/outbox")
+        if status != 200 or "hums since we moved" not in served:
+            raise NotArrived(f"node A does not serve what the group announced (status {status})", remedy=self._where)
+        if "@eli" in served or f"eli_{SERVER_NAME}" in served or OWN in served:
+            raise NotArrived("node A serves something of Eli's, who never said yes", remedy=self._where)
+        records = await stage.a.events(limit=100, community=GROUP)
         if not any(record.ended == "kept local" and record.kind == "message" for record in records):
             raise NotArrived("node A has no record of a message that stayed", remedy=self._where)
-        telling.tick("Eli's words stay in the room; node A recorded that one message stayed, without its words")
 
     # ------------------------------------------------------------------------------------------------------ what is seen
 
@@ -247,9 +264,10 @@ class Play:
             return self._ana.name(self.room, sender)
 
         return Shown(
+            id=post.id,
             who=called(post.sender),
             text=post.text,
-            answers=bool(post.thread),
+            thread=post.thread,
             edited=post.edited,
             taken_back=post.taken_back,
             reactions=tuple((sign, tuple(called(one) for one in who)) for sign, who in post.reactions.items()),
@@ -335,7 +353,6 @@ class Play:
         try:
             return await waiting
         except TimeoutError:
-            self._stage.verify()
             raise NotArrived(f"{what} did not arrive within {ARRIVES_WITHIN:.0f} s", remedy=self._where) from None
 
     @property
@@ -348,7 +365,7 @@ def _line(line: Line) -> Shown:
     signs: dict[str, tuple[str, ...]] = {}
     for sign in line.signs:
         signs[sign.key] = (*signs.get(sign.key, ()), sign.by.name)
-    return Shown(who, line.text, bool(line.thread), line.edited, line.taken_back, tuple(signs.items()))
+    return Shown(line.id, who, line.text, line.thread, line.edited, line.taken_back, tuple(signs.items()))
 
 
 def _first_line(text: str) -> str:

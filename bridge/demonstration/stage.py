@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, NoReturn, TextIO
 
 import aiohttp
 import msgspec
@@ -72,9 +72,11 @@ class Stage:
         self.homeserver.registrations = (self.settings_a.registration,)
         self.bot = f"@moot:{SERVER_NAME}"
         self.people: dict[str, MatrixPerson] = {}
-        self._node: subprocess.Popen[bytes] | None = None
+        self._node: asyncio.subprocess.Process | None = None
+        self._begun = asyncio.Event()
         self._log: TextIO | None = None
         self._ending = contextlib.AsyncExitStack()
+        self._visitor: aiohttp.ClientSession
         self.a: Operations
         self.node_b: App
 
@@ -101,7 +103,7 @@ class Stage:
         """With an account for each of these: name → what they are called. Raises HomeserverFailed."""
         await self.homeserver.start()
         self._ending.push_async_callback(self.homeserver.stop)
-        session = await self._ending.enter_async_context(aiohttp.ClientSession())
+        self._visitor = session = await self._ending.enter_async_context(aiohttp.ClientSession())
         for name, called in names.items():
             person = MatrixPerson(session, self.homeserver.url, await self.homeserver.register(name), called)
             await person.begin()
@@ -110,29 +112,31 @@ class Stage:
 
     async def start_a(self) -> None:
         """Raises StageFailed."""
-        self._launch()
+        self._node = await self._launch()
+        self._begun.set()
         self._ending.push_async_callback(self._end_a)
-        async with _limit("node A is not ready", self.logs[0]), aiohttp.ClientSession() as session:
+        async with _limit("node A is not ready", self.logs[0]):
             while True:
-                if await self._is_ready(session):
+                if await self._is_ready():
                     break
                 await asyncio.sleep(0.05)
         self.a = await self._ending.enter_async_context(connect(self.settings_a.control))
 
-    def _launch(self) -> None:
+    async def _launch(self) -> asyncio.subprocess.Process:
         command = [sys.executable, "-c", _LAUNCH, "--settings", str(self.folder / "a.toml"), "run"]
         with self.logs[0].open("ab") as log:
-            self._node = subprocess.Popen(  # noqa: S603  (our own interpreter, our own arguments)
-                command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
+            return await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
 
-    async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
-        if self._node is None or self._node.poll() is not None:
-            raise StageFailed("node A ended while starting", remedy=f"Its log is {self.logs[0]}.")
+    async def _is_ready(self) -> bool:
         with contextlib.suppress(aiohttp.ClientError):
-            async with session.get(f"{self.origins[0]}/health/ready") as answer:
-                return answer.status == 200 and await is_running(self.settings_a.control)
+            status, _ = await self.ask_a("/health/ready")
+            return status == 200 and await is_running(self.settings_a.control)
         return False
+
+    async def ask_a(self, path: str) -> tuple[int, str]:
+        """Status and text of what node A serves to anyone there, as a server of the fediverse would ask."""
+        async with self._visitor.get(f"{self.origins[0]}{path}", headers={"Accept": "application/activity+json"}) as answer:
+            return answer.status, await answer.text()
 
     async def start_b(self) -> None:
         """Raises OperatorError."""
@@ -145,12 +149,12 @@ class Stage:
 
     # ------------------------------------------------------------------------------------------------------ ending
 
-    def verify(self) -> None:
-        """Raises StageFailed when something has ended that should go on."""
-        if self._node is None or self._node.poll() is not None:
-            raise StageFailed("node A has ended by itself", remedy=f"Its log is {self.logs[0]}.")
-        if not self.homeserver.running:
-            raise StageFailed("the homeserver has ended by itself", remedy=f"Its log is {self.homeserver.log}.")
+    async def watch(self) -> NoReturn:
+        """Raises StageFailed as soon as node A ends by itself."""
+        await self._begun.wait()
+        if self._node is not None:
+            await self._node.wait()
+        raise StageFailed("node A has ended by itself", remedy=f"Its log is {self.logs[0]}.")
 
     async def close(self) -> None:
         """Everything in reverse: nobody is asked by what still runs. Safe to call twice."""
@@ -161,14 +165,14 @@ class Stage:
         node, self._node = self._node, None
         if node is None:
             return
-        node.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            node.terminate()
         try:
-            await asyncio.to_thread(node.wait, ENDS_WITHIN)
-        except subprocess.TimeoutExpired:
+            async with asyncio.timeout(ENDS_WITHIN):
+                await node.wait()
+        except TimeoutError:
             node.kill()
-            await asyncio.to_thread(node.wait)
-        if node.stdin is not None:
-            node.stdin.close()
+            await node.wait()
 
 
 @contextlib.asynccontextmanager

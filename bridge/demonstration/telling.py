@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 import msgspec
@@ -16,11 +16,12 @@ WIDEST = 100
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """One message as a client shows it. `answers`: it stands in a thread; `reactions`: sign and who put it there."""
+    """One message as a client shows it. `thread`: the id of the message it stands under; `reactions`: sign and who put it there."""
 
+    id: str
     who: str
     text: str
-    answers: bool = False
+    thread: str = ""
     edited: bool = False
     taken_back: bool = False
     reactions: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -68,13 +69,13 @@ class Telling:
         """It did not come."""
         self._done("✗", text)
 
-    def conversation(self, title: str, lines: Iterable[Shown]) -> None:
-        """The whole of it, as one side shows it."""
+    def conversation(self, title: str, lines: Sequence[Shown]) -> None:
+        """The whole of it, as one side shows it: each thread together."""
         self.line()
         self.line(f"  {title}")
         self.line()
-        for shown in lines:
-            edge = "      " if shown.answers else "    "
+        for shown in _threaded(lines):
+            edge = "      " if shown.thread else "    "
             words = "(taken back)" if shown.taken_back else shown.text + (" (edited)" if shown.edited else "")
             self._wrapped(f"{shown.who}: {words}", first=edge, then=edge + "  ")
             if shown.reactions:
@@ -88,3 +89,11 @@ class Telling:
 
     def _wrapped(self, text: str, *, first: str, then: str) -> None:
         self.line(textwrap.fill(text, self._width, initial_indent=first, subsequent_indent=then, break_on_hyphens=False))
+
+
+def _threaded(lines: Sequence[Shown]) -> Iterator[Shown]:
+    roots = {line.id for line in lines if not line.thread}
+    for line in lines:
+        if line.thread not in roots:
+            yield line
+            yield from (answer for answer in lines if answer.thread == line.id)
