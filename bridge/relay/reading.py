@@ -58,7 +58,7 @@ class Readings:
         self._metrics = metrics
 
     async def look(self, entry: Entry, *, before_asking: Callable[[], Awaitable[None]] | None = None) -> Verdict:
-        """`before_asking` as in `Loader.answer`. Raises StorageError, and never anything else."""
+        """`before_asking` as in `Loader.answer`: it writes what was read before this. Raises StorageError, and never anything else."""
         adapter = self._adapters.get(entry.intake.protocol)
         if adapter is None:
             why = f"this node does not speak {entry.intake.protocol} now"
@@ -85,6 +85,8 @@ class Readings:
         stranger = _stranger(refs)
         if stranger is not None and isinstance(reading, Read) and not reading.events:
             # It changes something unknown (a Delete of it, most likely): is it on its way to being known, in EVENTS?
+            if before_asking is not None:
+                await before_asking()
             if await self._journal.pending(Stream.EVENTS):
                 if entry.tries < LOOKS:
                     return self._early(entry, stranger, learned, "what it is about may be on its way")

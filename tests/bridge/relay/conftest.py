@@ -9,6 +9,7 @@ import pytest
 from bridge.logs import configure
 from storage import open_memory
 from tests.bridge.relay.house import House
+from tests.bridge.relay.script import Desk
 from tests.bridge.relay.street import Street, Sundial
 
 
@@ -29,5 +30,15 @@ async def street() -> AsyncIterator[Street]:
     configure("error", form="json", strict=True)
     clock = Sundial()
     opened = Street(open_memory(clock=clock), clock)
+    yield opened
+    await opened.store.close()
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    """Peers that say what they are told to, over a store in memory."""
+    configure("error", form="json", strict=True)
+    clock = Sundial()
+    opened = Desk(open_memory(clock=clock), clock)
     yield opened
     await opened.store.close()
