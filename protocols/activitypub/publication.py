@@ -154,7 +154,7 @@ class Publication:
         if known.audience is not Audience.PUBLIC or (known.place != group and await self.url_of(known, group) is None):
             return None
         event = await self._store.objects.current(known.id)
-        if event is None or event.audience is not Audience.PUBLIC:
+        if event is None:
             return None
         sent = _wrapped(self._me, known, event, group)
         # The item still has what somebody elsewhere sent, byte for byte; once it is swept, the id of their post says the same.

@@ -281,7 +281,7 @@ async def test_many_who_want_one_document_ask_once(desk: Desk, peer: Peer) -> No
     assert len(peer.asked) == 2, "what can be had is asked anew: whoever needs it keeps it"
 
 
-async def test_one_server_is_asked_for_two_things_at_once_and_no_more(desk: Desk, street: Street) -> None:
+async def test_one_server_is_asked_for_two_things_at_once_and_no_more(desk: Desk, peer: Peer, street: Street) -> None:
     both, go = asyncio.Event(), asyncio.Event()
     now, most = 0, 0
 
@@ -300,6 +300,9 @@ async def test_one_server_is_asked_for_two_things_at_once_and_no_more(desk: Desk
     asked = asyncio.gather(*(fetcher.document(f"{slow}/{number}") for number in range(6)), return_exceptions=True)
     async with asyncio.timeout(10):
         await both.wait()
+        for number in range(3):  # meanwhile another server answers, which takes as long as a third question would
+            with pytest.raises(Missing):
+                await fetcher.document(f"{peer.origin}/{number}")
         go.set()
         assert {type(each) for each in await asked} == {Missing}
     assert most == 2

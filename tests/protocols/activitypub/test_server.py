@@ -71,7 +71,7 @@ async def test_whoever_can_read_activitypub_gets_it(house: House, accept: str) -
 
 async def test_two_accept_lines_count_as_one(house: House) -> None:
     """Akkoma."""
-    asked = [("Accept", "application/activity+json"), ("Accept", LD)]
+    asked = [("Accept", "text/html;q=0.5"), ("Accept", LD)]
     answer = await house.web.get("/c/commons", headers=asked)
     assert answer.headers["Content-Type"] == "application/activity+json"
 
@@ -192,6 +192,8 @@ async def test_a_closer_circle_is_served_to_nobody(house: House, audience: Audie
     for path in (f"/o/{known.id}", f"/a/{known.id}", f"/t/{known.id}", f"/o/{known.id}/replies"):
         assert (await house.ask(path)).status == 404, path
     assert (await house.document("/c/commons/outbox"))["orderedItems"] == []
+    await house.commit(Retract(known.id, known.native, NOW))
+    assert (await house.ask(f"/o/{known.id}")).status == 404, "a tombstone would say that it was there"
 
 
 async def test_what_crossed_elsewhere_but_not_to_the_fediverse_is_not_served(house: House) -> None:

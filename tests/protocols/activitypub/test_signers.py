@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from protocols.activitypub.ids import native
-from protocols.activitypub.keys import PublicKey, load_public_key, read_multikey
+from protocols.activitypub.keys import PublicKey, load_public_key, new_rsa, read_multikey
 from protocols.activitypub.signatures import Request, read_signature, verify
 from protocols.activitypub.signers import Signers, signing
 from storage import SqlStore, open_memory, open_store
@@ -32,6 +32,19 @@ async def test_many_who_ask_at_once_get_one_key(store: SqlStore) -> None:
     shown = await asyncio.gather(*(each.public(ANA) for each in (signers, others, signers, others)))
     assert len(set(shown)) == 1
     assert (await signers.signer(ANA)).id == "https://moot.example/u/ana#main-key"
+
+
+async def test_a_key_is_not_made_twice_to_be_thrown_away(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted() -> str:
+        made.append(new_rsa())
+        return made[-1]
+
+    monkeypatch.setattr("protocols.activitypub.signers.new_rsa", counted)
+    signers = Signers(store.keys)
+    await asyncio.gather(*(signers.public(ANA) for _ in range(5)))
+    assert len(made) == 1
 
 
 async def test_a_key_outlives_the_process(tmp_path: Path) -> None:
