@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.cli import root
+from bridge.commands.founding import lay_out
 from bridge.errors import BadSetting
 from bridge.founding import QUESTIONS, Answers, found_secrets, settings_for, settings_text, tidy
 from bridge.keyfiles import read_secrets
@@ -198,6 +199,15 @@ def test_a_node_without_matrix_has_no_section_for_it() -> None:
 
     assert settings.matrix is None
     assert load(settings_text(settings), folder=Path("/")) == settings
+
+
+def test_a_node_without_matrix_gets_a_key_and_nothing_for_a_homeserver(tmp_path: Path) -> None:
+    settings = settings_for(Answers("moot.example", "", "", "data"))
+
+    placed = lay_out(tmp_path / "folkmoot.toml", settings, found_secrets(bytes))
+
+    assert {str(path.relative_to(tmp_path)) for path in files(tmp_path)} == {"folkmoot.toml", "data/secrets/secret.key"}
+    assert placed.data == tmp_path / "data"
 
 
 def test_a_demonstration_node_may_listen_on_a_port_of_its_own() -> None:

@@ -3,12 +3,11 @@
 `case.activity.json` is what another server sends (with `documents` that its server would serve, where it has to be asked);
 `case.event.json` the content it is for us, shared with the other protocols; `case.activity-sent.json` what we send for that content, in
 every form the group's capabilities name. `case.event-from-activity.json` stands where reading loses something, so the list of such files is
-the list of losses. `FOLKMOOT_UPDATE_GOLDENS=1` rewrites what differs; review reads the difference.
+the list of losses.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +17,18 @@ import pytest
 from bridge.model.content import CONTENT_TYPES, Content, tag_of
 from bridge.model.content.membership import Membership
 from bridge.model.content.notice import Notice
-from bridge.ports import Omission, Wire
+from bridge.model.item import Omission
+from bridge.ports import Wire
 from protocols.activitypub.capabilities import FOREIGN, OURS
+from tests.goldens import GOLDEN, beside, compare, name_of, pretty
 from tests.protocols.activitypub.world import FAR_GROUP, GROUP, SAM, World, item, only
 
-GOLDEN = Path(__file__).resolve().parents[2] / "golden"
-UPDATE = bool(os.environ.get("FOLKMOOT_UPDATE_GOLDENS"))
 READ = sorted(GOLDEN.glob("*/*.activity.json"))
 SENT = sorted(GOLDEN.glob("*/*.activity-sent.json"))
 NEVER_READ = {"notice", "release", "setting", "sighting"}
 """Nothing a peer sends means one of these."""
 NEVER_SENT = {"boost", "command", "release", "setting", "sighting"}
 """No form of ours: nobody hears our people's boosts, the rest never leaves the house."""
-
-
-def pretty(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2).decode() + "\n"
-
-
-def compare(path: Path, made: str) -> None:
-    if UPDATE and (not path.exists() or path.read_text() != made):
-        path.write_text(made)
-    assert path.read_text() == made, f"{path.name} differs"
-
-
-def name_of(path: Path) -> str:
-    return f"{path.parent.name}/{path.name.partition('.')[0]}"
-
-
-def beside(path: Path, ending: str) -> Path:
-    return path.with_name(f"{path.name.partition('.')[0]}.{ending}.json")
 
 
 @pytest.mark.parametrize("path", READ, ids=name_of)

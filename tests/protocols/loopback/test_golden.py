@@ -2,12 +2,10 @@
 
 `case.loopback.json` is what happened in a hall; `case.event.json` the content it is for us, shared with the other protocols;
 `case.loopback-sent.json` what we ask the hall for. `case.event-from-loopback.json` stands where reading loses something.
-`FOLKMOOT_UPDATE_GOLDENS=1` rewrites what differs; review reads the difference.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -16,32 +14,13 @@ import pytest
 from bridge.model.content import CONTENT_TYPES, Content
 from bridge.model.item import Omission
 from bridge.ports import Wire
+from tests.goldens import GOLDEN, beside, compare, name_of, pretty
 from tests.protocols.loopback.world import World, item, only
 
-GOLDEN = Path(__file__).resolve().parents[2] / "golden"
-UPDATE = bool(os.environ.get("FOLKMOOT_UPDATE_GOLDENS"))
 READ = sorted(GOLDEN.glob("*/*.loopback.json"))
 SENT = sorted(GOLDEN.glob("*/*.loopback-sent.json"))
 NEVER_READ = {"notice", "release", "sighting"}
 """Nothing a person does in a hall means one of these."""
-
-
-def pretty(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2).decode() + "\n"
-
-
-def compare(path: Path, made: str) -> None:
-    if UPDATE and (not path.exists() or path.read_text() != made):
-        path.write_text(made)
-    assert path.read_text() == made, f"{path.name} differs"
-
-
-def name_of(path: Path) -> str:
-    return f"{path.parent.name}/{path.name.partition('.')[0]}"
-
-
-def beside(path: Path, ending: str) -> Path:
-    return path.with_name(f"{path.name.partition('.')[0]}.{ending}.json")
 
 
 @pytest.mark.parametrize("path", READ, ids=name_of)

@@ -2,12 +2,11 @@
 
 `case.matrix.json` is what a person's client sent; `case.event.json` the content it is for us, shared with the other protocols;
 `case.matrix-sent.json` what we send for that content. `case.event-from-matrix.json` stands where reading loses something, so the list of
-such files is the list of losses. `FOLKMOOT_UPDATE_GOLDENS=1` rewrites what differs; review reads the difference.
+such files is the list of losses.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -16,44 +15,25 @@ import pytest
 from bridge.model.content import CONTENT_TYPES, Content
 from bridge.model.item import Omission
 from bridge.ports import Wire
+from tests.goldens import GOLDEN, beside, compare, name_of, pretty
 from tests.protocols.matrix.world import World, item, only
 
-GOLDEN = Path(__file__).resolve().parents[2] / "golden"
-UPDATE = bool(os.environ.get("FOLKMOOT_UPDATE_GOLDENS"))
 READ = sorted(GOLDEN.glob("*/*.matrix.json"))
 SENT = sorted(GOLDEN.glob("*/*.matrix-sent.json"))
 INTERNAL = {"release", "notice", "sighting", "boost"}
 """Nothing a person sends on Matrix is read as one of these."""
 
 
-def pretty(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2).decode() + "\n"
-
-
-def compare(path: Path, made: str) -> None:
-    if UPDATE and (not path.exists() or path.read_text() != made):
-        path.write_text(made)
-    assert path.read_text() == made, f"{path.name} differs"
-
-
-def name_of(path: Path) -> str:
-    return f"{path.parent.name}/{path.name.partition('.')[0]}"
-
-
-def event_file(path: Path) -> Path:
-    return path.with_name(path.name.partition(".")[0] + ".event.json")
-
-
 @pytest.mark.parametrize("path", READ, ids=name_of)
 def test_a_matrix_event_is_read_as_its_golden(path: Path) -> None:
     event = only(World().read(path.read_bytes()))
-    lossy = path.with_name(path.name.partition(".")[0] + ".event-from-matrix.json")
-    compare(lossy if lossy.exists() else event_file(path), pretty(event.content))
+    lossy = beside(path, "event-from-matrix")
+    compare(lossy if lossy.exists() else beside(path, "event"), pretty(event.content))
 
 
 @pytest.mark.parametrize("path", SENT, ids=name_of)
 def test_content_is_sent_as_its_golden(path: Path) -> None:
-    content = msgspec.json.decode(event_file(path).read_bytes(), type=Content)
+    content = msgspec.json.decode(beside(path, "event").read_bytes(), type=Content)
     writing = World().write(item(content))
     match writing:
         case Wire(method=method, path=where, body=body, speaker=speaker):
