@@ -16,8 +16,8 @@ from bridge.model.ids import ACTIVITYPUB, ObjectId
 from bridge.model.item import Destination, Retry, Scope
 from bridge.model.richtext import from_plain
 from storage import open_memory
+from tests.bridge.relay.brittle import Brittle
 from tests.bridge.relay.street import Letters, Street, Sundial, ids, when
-from tests.bridge.relay.test_crashes import Brittle
 from tests.conformance.samples import event, item, server
 
 NEAR = server("near").address

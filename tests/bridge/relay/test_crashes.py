@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.changes import Change, PutDead
 from bridge.errors import StorageError, StoreDown
 from bridge.logs import configure
 from bridge.model.content import Message
@@ -21,48 +22,11 @@ from bridge.model.ids import ObjectId
 from bridge.model.item import Dead, Item, Retry, Scope
 from bridge.model.richtext import from_plain
 from storage import open_memory, open_store
+from tests.bridge.relay.brittle import Brittle, Death, Refusing
 from tests.bridge.relay.street import GROUP, Letters, Street, Sundial, ids
 from tests.conformance.samples import edit, event, item, server
 
 NAMES = ("near", "far", "also")
-
-
-class Brittle:
-    """A store, or a part of it, each of whose calls `on` is asked about: before it, and after it."""
-
-    def __init__(self, real: Any, on: Callable[[str], Any], parts: tuple[str, ...] = ("journal", "deliveries")) -> None:
-        self._real = real
-        self._on = on
-        self._parts = parts
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._real, name)
-        if name in self._parts:
-            return Brittle(real, self._on, ())
-        if self._parts or not callable(real):
-            return real
-
-        async def call(*args: Any, **more: Any) -> Any:
-            await self._on(f"before {name}")
-            result = await real(*args, **more)
-            await self._on(f"after {name}")
-            return result
-
-        return call
-
-
-class Death:
-    """The process dies at the given step: whoever gets there, or to any later one, never goes on."""
-
-    def __init__(self, at: int) -> None:
-        self._left = at
-        self.came = asyncio.Event()
-
-    async def __call__(self, _: str) -> None:
-        if self._left <= 0:
-            self.came.set()
-            await asyncio.Event().wait()
-        self._left -= 1
 
 
 class Mortal(Letters):
@@ -261,26 +225,10 @@ async def test_one_lane_that_cannot_be_told_keeps_no_other_from_it() -> None:
         letters.answers[server("near").address].append(Dead("403"))
         poisoned = True
 
-        class Choosy(Brittle):
-            def __getattr__(self, name: str) -> Any:
-                if name != "journal":
-                    return super().__getattr__(name)
-                real = street.store.journal
+        def refuses(change: Change) -> bool:
+            return poisoned and isinstance(change, PutDead)
 
-                class Journal:
-                    def __getattr__(self, name: str) -> Any:
-                        return getattr(real, name)
-
-                    async def commit(self, changes: Any, **more: Any) -> None:
-                        if poisoned and any(type(change).__name__ == "PutDead" for change in changes):
-                            raise ZeroDivisionError("a change that cannot be written")
-                        await real.commit(changes, **more)
-
-                return Journal()
-
-        async def never(_: str) -> None: ...
-
-        courier = street.another_courier(Choosy(street.store, never))
+        courier = street.another_courier(Refusing(street.store, refuses, ZeroDivisionError()))
         with pytest.raises(StorageError):
             await courier.step()
         assert [each.destination for each in await street.store.deliveries.lanes(street.clock.now(), 10)] == [server("near")]

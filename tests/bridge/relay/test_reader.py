@@ -16,9 +16,9 @@ from bridge.logs import configure
 from bridge.model.ids import MATRIX, Native
 from bridge.ports import Awaits, Ignored, Read
 from storage import open_memory
+from tests.bridge.relay.brittle import Brittle, Death
 from tests.bridge.relay.script import Desk, asks, comes_to, person, points_at, says
 from tests.bridge.relay.street import Sundial, when
-from tests.bridge.relay.test_crashes import Brittle, Death
 from tests.conformance.samples import NOW, edit, event
 
 NOBODY = Ignored("it is about nothing that is known here")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from bridge.changes import AppendEvent, PutObject, Retract
+from bridge.changes import AppendEvent, Change, PutObject, Retract
 from bridge.errors import Conflict, Unreachable
 from bridge.model.capability import Patience
 from bridge.model.content import Message
@@ -12,9 +10,9 @@ from bridge.model.ids import MATRIX, Native, ObjectId
 from bridge.model.richtext import from_plain
 from bridge.ports import Awaits, Ignored, Need, Needs, Read, Refs, Stream
 from storage import open_memory
+from tests.bridge.relay.brittle import Refusing
 from tests.bridge.relay.script import Desk, Script, asks, comes_to, points_at, says
 from tests.bridge.relay.street import Sundial
-from tests.bridge.relay.test_crashes import Brittle
 from tests.conformance.samples import MAKERS, NOW, WORDS, edit, event, known, retraction
 
 NOBODY = Ignored("it is about nothing that is known here")
@@ -115,27 +113,10 @@ async def test_who_never_stops_asking_is_stopped(desk: Desk) -> None:
 
 
 async def test_an_entry_that_cannot_be_written_costs_no_other(desk: Desk) -> None:
-    class Choosy(Brittle):
-        def __getattr__(self, name: str) -> Any:
-            if name != "journal":
-                return super().__getattr__(name)
-            real = desk.store.journal
+    def refuses(change: Change) -> bool:
+        return isinstance(change, AppendEvent) and change.event == event("poison")
 
-            class Journal:
-                def __getattr__(self, name: str) -> Any:
-                    return getattr(real, name)
-
-                async def commit(self, changes: Any, **more: Any) -> None:
-                    poisoned = [change for change in changes if isinstance(change, AppendEvent) and change.event == event("poison")]
-                    if poisoned:
-                        raise Conflict("the name belongs to somebody else")
-                    await real.commit(changes, **more)
-
-            return Journal()
-
-    async def never(_: str) -> None: ...
-
-    desk.another_reader(Choosy(desk.store, never))
+    desk.another_reader(Refusing(desk.store, refuses, Conflict("the name belongs to somebody else")))
     await desk.take(says("before"), says("poison"), says("after"))
     await desk.settle()
     assert await desk.names() == ["before", "after"]
