@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, Refused
 from protocols.activitypub import cavage, rfc9421
 from protocols.activitypub.keys import Signer, load_private_key, new_ed25519, new_rsa, public_multikey, public_pem
 from protocols.activitypub.request import Request
@@ -66,7 +66,7 @@ def face(actor: str, *keys: Signer, **more: object) -> dict[str, object]:
 
 
 class Library:
-    """What other servers answer to a GET, by address, and who was asked; `shut` makes every question wait."""
+    """What other servers answer to a GET, by address, and who was asked; while `open` is not set, every question waits."""
 
     def __init__(self, *documents: Mapping[str, object]) -> None:
         self.answers: dict[str, bytes | BridgeError] = {}
@@ -82,7 +82,7 @@ class Library:
     async def document(self, url: str) -> bytes:
         self.asked.append(url)
         await self.open.wait()
-        answer = self.answers[url]
+        answer = self.answers.get(url) or Refused("it does not have it")
         if isinstance(answer, BridgeError):
             raise answer
         return answer
