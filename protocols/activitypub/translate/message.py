@@ -179,7 +179,6 @@ def _lives_here(arrival: Arrival, said: Thing) -> bool:
     return mark is not None and mark.text("node") == arrival.me.domain
 
 
-
 # ----------------------------------------------------------------------------------------------------------------- writing
 
 

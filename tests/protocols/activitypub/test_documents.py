@@ -48,7 +48,9 @@ ACTORS = [INSTANCE, COMMONS, PERSON]
 def test_every_actor_has_what_every_peer_needs(actor: dict[str, Any]) -> None:
     for name in ("id", "type", "preferredUsername", "inbox", "outbox", "url", "name", "summary"):
         assert isinstance(actor[name], str), name
-    assert actor["publicKey"] == {"id": f"{actor['id']}#main-key", "owner": actor["id"], "publicKeyPem": KEYS.rsa}, "snac compares it with the actor"
+    assert actor["publicKey"] == {"id": f"{actor['id']}#main-key", "owner": actor["id"], "publicKeyPem": KEYS.rsa}, (
+        "snac compares it with the actor"
+    )
     assert actor["assertionMethod"][0]["id"] == f"{actor['id']}#ed25519-key"
     assert actor["endpoints"] == {"sharedInbox": "https://moot.example/inbox"}, "PieFed sends group traffic there"
     assert all(str(actor[name]).startswith("https://moot.example/") for name in ("id", "inbox", "outbox", "url"))

@@ -56,11 +56,42 @@ TYPES = st.sampled_from(
      "Question", "Video", "Article", "Person", "Group", "Tombstone", "Mention", "Hashtag", "Link", "Document", "Image", "Collection",
      "as:Note", "Dislike", ""]
 )  # fmt: skip
-NAMES = ["id", "type", "actor", "object", "attributedTo", "to", "cc", "audience", "inReplyTo", "tag", "url", "href", "name", "summary", "content"]
-NAMES += ["contentMap", "published", "updated", "attachment", "oneOf", "origin", "icon", "endpoints", "sensitive", "focalPoint", "duration", "quote"]
+NAMES = [
+    "id",
+    "type",
+    "actor",
+    "object",
+    "attributedTo",
+    "to",
+    "cc",
+    "audience",
+    "inReplyTo",
+    "tag",
+    "url",
+    "href",
+    "name",
+    "summary",
+    "content",
+]
+NAMES += [
+    "contentMap",
+    "published",
+    "updated",
+    "attachment",
+    "oneOf",
+    "origin",
+    "icon",
+    "endpoints",
+    "sensitive",
+    "focalPoint",
+    "duration",
+    "quote",
+]
 NUMBERS = st.one_of(st.integers(-(2**60), 2**60), st.floats(allow_nan=False, allow_infinity=False))
 LEAVES = st.one_of(URLS, TYPES, st.none(), st.booleans(), NUMBERS, st.text(max_size=12))
-HTML = st.sampled_from(["<p>hi</p>", "<a href='https://moot.example/@commons' class='mention'>@commons</a>", "<br>", "2026-11-24T12:00:00Z", "PT1S"])
+HTML = st.sampled_from(
+    ["<p>hi</p>", "<a href='https://moot.example/@commons' class='mention'>@commons</a>", "<br>", "2026-11-24T12:00:00Z", "PT1S"]
+)
 VALUES = st.recursive(
     st.one_of(LEAVES, HTML),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.sampled_from(NAMES), inner, max_size=8)),
@@ -115,7 +146,11 @@ def test_no_document_is_an_actor_by_accident(document: dict[str, Any]) -> None:
 
 FAR_NODE = Node(domain="far.node", origin="https://far.node", secret=b"another secret of sixteen bytes!")
 ANA_THERE = Actor(
-    native=ANA_GHOST.native, handle="@ana_hs.test@moot.example", host="moot.example", name="Ana", followers=f"{ANA_GHOST.native.id}/followers"
+    native=ANA_GHOST.native,
+    handle="@ana_hs.test@moot.example",
+    host="moot.example",
+    name="Ana",
+    followers=f"{ANA_GHOST.native.id}/followers",
 )
 THERE = Channel(ChannelId("there"), CommunityId("there"), (Place(GROUP, PlaceKind.FOREIGN_GROUP, "Commons"),))
 
@@ -127,7 +162,9 @@ class There(World):
         super().__init__()
         self.me = FAR_NODE
         self.channels = {GROUP: THERE}
-        self.actors = {actor.native: actor for actor in (ANA_THERE, SAM, KIM, msgspec.structs.replace(FAR, native=GROUP, kind=ActorKind.GROUP))}
+        self.actors = {
+            actor.native: actor for actor in (ANA_THERE, SAM, KIM, msgspec.structs.replace(FAR, native=GROUP, kind=ActorKind.GROUP))
+        }
         self.ghosts = []
         self.known = []
         for known in (ROOT, MINE):
@@ -212,7 +249,9 @@ def _settled(refs: Refs, outgoing: Any) -> Any:
 
 def test_an_answer_written_here_keeps_its_place_on_another_node() -> None:
     here, there = World(), There()
-    message = Message(from_html("Yes.", mention=lambda *_: None)[0], reply_to=MINE.id, thread=MINE.id, mentions=(Mention(SAM.native, "@sam"),))
+    message = Message(
+        from_html("Yes.", mention=lambda *_: None)[0], reply_to=MINE.id, thread=MINE.id, mentions=(Mention(SAM.native, "@sam"),)
+    )
     there.serve(here.settled(lambda refs: _settled(refs, item(message, "direct"))))
     content = only(there.read(sent(here.write(item(message, "wrap"))), GROUP.id)).content
     root = there.known[1].id

@@ -86,7 +86,7 @@ def test_what_breaks_an_origin_rule_is_refused_by_its_name(name: str) -> None:
     reading = World().read(activity, signer)
     assert isinstance(reading, Ignored), reading
     assert reading.refused
-    assert reading.why.startswith(name.partition(' ')[0]), reading.why
+    assert reading.why.startswith(name.partition(" ")[0]), reading.why
 
 
 def test_only_a_pending_follow_is_accepted_and_only_once() -> None:
@@ -345,7 +345,9 @@ def test_an_empty_in_reply_to_is_none() -> None:
 def test_an_update_with_a_used_id_is_a_new_revision_when_the_words_changed() -> None:
     """GoToSocial 0.20 and Takahe 0.11 reuse one activity id for every Update."""
     one = only(World().read(create(note("post", content="<p>1</p>", updated="2026-11-24T11:58:00Z"), "Update")))
-    again = only(World().read(create(note("post", content="<p>1</p>", updated="2026-11-24T11:58:00Z"), "Update", published="2026-11-24T12:00:00Z")))
+    again = only(
+        World().read(create(note("post", content="<p>1</p>", updated="2026-11-24T11:58:00Z"), "Update", published="2026-11-24T12:00:00Z"))
+    )
     two = only(World().read(create(note("post", content="<p>2</p>", updated="2026-11-24T11:59:00Z"), "Update")))
     assert one.id == again.id != two.id
     assert isinstance(two.content, Edit)
@@ -442,7 +444,9 @@ def test_the_key_stub_of_gotosocial_is_no_actor() -> None:
 
 def test_an_account_says_whether_it_wants_to_be_bridged() -> None:
     face = {"id": SAM.native.id, "type": "Person", "inbox": SAM.route, "preferredUsername": "sam", "indexable": False}
-    actor = actor_from_document({**face, "summary": '<p>hi <a href="https://a.example/tags/nobridge">#<span>NoBridge</span></a> #nobot</p>'})
+    actor = actor_from_document(
+        {**face, "summary": '<p>hi <a href="https://a.example/tags/nobridge">#<span>NoBridge</span></a> #nobot</p>'}
+    )
     assert actor is not None
     assert actor.marks == {Mark.NOBRIDGE, Mark.NOBOT, Mark.NOINDEX}
     assert actor.handle == "@sam@a.example"
@@ -485,7 +489,9 @@ def test_a_like_keeps_its_sign(members: dict[str, object], key: str) -> None:
     assert only(World().read(deed("Like", url_of(ROOT), **members))).content == Reaction(ROOT.id, key)
 
 
-@pytest.mark.parametrize("kind", ["Block", "Flag", "Move", "Add", "Remove", "Lock", "Dislike", "QuoteRequest", "View", "Arrive", "Nonsense"])
+@pytest.mark.parametrize(
+    "kind", ["Block", "Flag", "Move", "Add", "Remove", "Lock", "Dislike", "QuoteRequest", "View", "Arrive", "Nonsense"]
+)
 def test_what_is_not_acted_on_yet_is_ignored_by_name(kind: str) -> None:
     reading = World().read(deed(kind, GROUP.id))
     assert isinstance(reading, Ignored)

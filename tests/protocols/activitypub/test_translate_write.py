@@ -129,7 +129,8 @@ def test_trap_14_public_is_in_to_of_a_delete_and_every_announce_has_both_lists()
 
 def test_trap_15_shapes_are_the_ones_lemmy_parses() -> None:
     told = Message(
-        from_plain("Look"), attachments=(Attachment("https://media.moot.example/1.mp4", "video/mp4", "A dance", width=4, height=3, duration=2.5),)
+        from_plain("Look"),
+        attachments=(Attachment("https://media.moot.example/1.mp4", "video/mp4", "A dance", width=4, height=3, duration=2.5),),
     )
     for activity in [*EVERYTHING, made(told), made(told, "wrap")]:
         for found in documents(activity):
@@ -187,7 +188,7 @@ def test_trap_22_nothing_we_send_is_over_sixty_kilobytes() -> None:
         writing = World().write(item(long, form))
         assert isinstance(writing, Wire)
         assert len(writing.body) <= MOST_OUT
-        assert b'this is the beginning; the rest is at <a href=' in writing.body
+        assert b"this is the beginning; the rest is at <a href=" in writing.body
     heavy = World().write(item(HELLO, "wrap", SAM, wire=b'{"x":"' + b"x" * 70_000 + b'"}'))
     assert sent(heavy)["object"] == "https://a.example/o/new"
 
@@ -298,7 +299,9 @@ def test_words_from_matrix_carry_our_mark_and_those_of_our_own_place_do_not() ->
     assert made(HELLO)["object"]["origin"] == {"node": "moot.example", "hops": 1}
     world = World()
     world.ghosts.append(msgspec.structs.replace(ANA_GHOST, native=native("https://moot.example/u/cy"), of=Native(LOOPBACK, "cy")))
-    from_here = item(HELLO, "direct", msgspec.structs.replace(ANA, native=Native(LOOPBACK, "cy")), provenance=Provenance(Native(LOOPBACK, "1")))
+    from_here = item(
+        HELLO, "direct", msgspec.structs.replace(ANA, native=Native(LOOPBACK, "cy")), provenance=Provenance(Native(LOOPBACK, "1"))
+    )
     assert "origin" not in sent(world.write(from_here))["object"]
 
 

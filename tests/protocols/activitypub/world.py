@@ -30,7 +30,9 @@ ROOM = Native(MATRIX, "!commons")
 GROUP = native("https://moot.example/c/commons")
 FAR_GROUP = native("https://far.example/c/guild")
 COMMUNITY = Community(CommunityId("commons"), "commons", "Commons", "Neighbours who share tools.")
-CHANNEL = Channel(ChannelId("channel"), COMMUNITY.id, (Place(ROOM, PlaceKind.ROOM, "Commons", OPEN), Place(GROUP, PlaceKind.GROUP, "Commons")))
+CHANNEL = Channel(
+    ChannelId("channel"), COMMUNITY.id, (Place(ROOM, PlaceKind.ROOM, "Commons", OPEN), Place(GROUP, PlaceKind.GROUP, "Commons"))
+)
 GUILD_ROOM = Native(MATRIX, "!guild")
 GUILD = Channel(
     ChannelId("guild"), COMMUNITY.id, (Place(GUILD_ROOM, PlaceKind.ROOM, "Guild", OPEN), Place(FAR_GROUP, PlaceKind.FOREIGN_GROUP, "Guild"))
@@ -66,7 +68,9 @@ ANA_GHOST = Ghost(
     community=COMMUNITY.id,
     name="Ana",
 )
-GROUP_GHOST = Ghost(native=GROUP, of=Native(OURS, "commons"), handle="commons", kind=ActorKind.GROUP, community=COMMUNITY.id, name="Commons")
+GROUP_GHOST = Ghost(
+    native=GROUP, of=Native(OURS, "commons"), handle="commons", kind=ActorKind.GROUP, community=COMMUNITY.id, name="Commons"
+)
 SAM_GHOST = Ghost(Native(MATRIX, "@_moot_sam=40a.example:hs.test"), SAM.native, "_moot_sam=40a.example", ActorKind.PERSON, COMMUNITY.id)
 
 
@@ -212,8 +216,6 @@ def only(reading: Reading) -> Event:
     assert isinstance(reading, Read), reading
     assert len(reading.events) == 1, reading
     return reading.events[0]
-
-
 
 
 def item(content: Content, form: str, author: Actor = ANA, *, place: Native = GROUP, **more: Any) -> Item:
