@@ -47,7 +47,7 @@ class Ghosts:
         if of.protocol == ACTIVITYPUB:
             return ()
         if of.protocol == OURS:
-            return await self._group(of, community)
+            return await self._group(of, community, handle or community.handle)
         if actor is None and (known := await self._directory.actor(of)) is not None:
             actor = known[0]
         async for incarnation, address, ghost in self._lives(of):
@@ -60,11 +60,11 @@ class Ghosts:
                 return _renewed(ghost, actor.name if actor else ghost.name, actor.avatar if actor else ghost.avatar)
         raise OperatorError(f"{of} has come and gone {MOST_RETURNS} times.", remedy="They can speak again from another account.")
 
-    async def _group(self, of: Native, community: Community) -> Sequence[Change]:
+    async def _group(self, of: Native, community: Community, handle: str) -> Sequence[Change]:
         address = native(group_url(self._me, community.id))
         ghost = await self._directory.ghost(address)
         if ghost is None:
-            return await self._new(address, of, community, community.handle, None)
+            return await self._new(address, of, community, handle, None)
         if ghost.ended is not None:
             raise OperatorError(f"The community {community.handle!r} was retired.", remedy="Create another one with another name.")
         return _renewed(ghost, community.name, ghost.avatar)

@@ -140,6 +140,9 @@ async def test_a_community_gets_its_group_and_a_retired_one_none(house: House) -
         ActorKind.GROUP,
         "The Porch",
     )
+    (named,) = await house.adapter.embody(Native(OURS, "porch"), porch, handle="veranda")
+    assert isinstance(named, PutGhost)
+    assert named.ghost.handle == "veranda"
     assert await house.adapter.embody(Native(OURS, "commons"), COMMUNITY) == ()
     (renamed,) = await house.adapter.embody(Native(OURS, "commons"), msgspec.structs.replace(COMMUNITY, name="Common Ground"))
     assert isinstance(renamed, PutGhost)
