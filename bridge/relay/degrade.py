@@ -16,6 +16,9 @@ from bridge.model.ids import Native
 from bridge.model.richtext import RichText, from_plain
 from bridge.norms.consent import UNLINK
 
+SOMEBODY = "somebody"
+"""What stands for the address of a person who has not agreed to be seen elsewhere."""
+
 _MENTION = re.compile(r'<a data-mention="(\d+)">(.*?)</a>', re.DOTALL)
 _KINDS = {"image": "a picture", "video": "a video", "audio": "a recording"}
 
@@ -49,8 +52,18 @@ def _unlink(message: Message, unlinked: AbstractSet[Native]) -> Message:
         new = numbers.get(int(found[1]))
         return found[2] if new is None else f'<a data-mention="{new}">{found[2]}</a>'
 
-    text = RichText(html=_MENTION.sub(link, message.text.html), plain=message.text.plain)
-    return msgspec.structs.replace(message, text=text, mentions=tuple(message.mentions[number] for number in kept))
+    def unnamed(text: str) -> str:
+        # Clients without pills put the whole address where the name would be, and an address is a link by itself.
+        for person in unlinked:
+            text = text.replace(html.escape(person.id, quote=False), SOMEBODY).replace(person.id, SOMEBODY)
+        return text
+
+    return msgspec.structs.replace(
+        message,
+        text=RichText(html=unnamed(_MENTION.sub(link, message.text.html)), plain=unnamed(message.text.plain)),
+        title=unnamed(message.title) if message.title else message.title,
+        mentions=tuple(message.mentions[number] for number in kept),
+    )
 
 
 def _fit(message: Message, capabilities: Capabilities, url: str | None) -> Message:
