@@ -249,7 +249,7 @@ class Courier:
                 for flight in flights:
                     task = self._tasks.start(self._deliver(lane, flight))
                     self._sending.add(task)
-                    task.add_done_callback(self._sending.discard)
+                    task.add_done_callback(self._sent)
                 for _ in passed:
                     self._outcomes.passed_over(lane)
                 if passed or len(flights) >= room:
@@ -308,6 +308,10 @@ class Courier:
             except StorageError as error:
                 _log.error("loop.failed", loop="courier", code=error.code, reason=error.private)
 
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._tasks.bell.set()
+
     def _go_on(self, lane: Lane) -> None:
         """Something ended: what waited for it, or for room, may begin."""
         self._enqueue(lane)
@@ -316,7 +320,6 @@ class Courier:
             self._enqueue(sibling)
         self._admit(lane.host)
         self._forget(lane)
-        self._tasks.bell.set()
 
     # ------------------------------------------------------------------------------------------------------ what is known
 

@@ -45,6 +45,8 @@ class Reader:
         self._readings = Readings(store.journal, adapters, loader, clock, metrics or Metrics())
         self._tasks = Tasks()
         self._lanes: dict[str, asyncio.Task[bool]] = {}
+        self._again: set[str] = set()
+        self._nap = LONGEST_NAP
         self._room = asyncio.Semaphore(LANES_AT_ONCE)
 
     # ------------------------------------------------------------------------------------------------------ the loop
@@ -75,10 +77,7 @@ class Reader:
 
     async def _listen(self) -> None:
         while True:
-            due, now = await self._store.journal.next_due(), self._clock.now()
-            # What is due already waits until its lane is free, and that rings the bell.
-            nap = LONGEST_NAP if due is None or due <= now else min(LONGEST_NAP, (due - now).total_seconds())
-            await self._store.journal.hint(Stream.INTAKE, nap)
+            await self._store.journal.hint(Stream.INTAKE, self._nap)
             self._tasks.bell.set()
 
     async def _wait_out(self, error: StorageError) -> None:
@@ -89,18 +88,37 @@ class Reader:
 
     async def _begin(self, *, patiently: bool) -> Sequence[asyncio.Task[bool]]:
         """A turn for every lane that has something and is not at work. Raises StorageError."""
-        due: defaultdict[str, list[Entry]] = defaultdict(list)
-        for _, entry in await self._store.journal.waits_due(self._clock.now(), DUE):
-            due[entry.intake.lane].append(entry)
+        due = await self._due()
         begun: list[asyncio.Task[bool]] = []
         for lane in dict.fromkeys([*due, *await self._store.journal.pending(Stream.INTAKE)]):
-            if lane not in self._lanes:
-                waiting = sorted(due[lane], key=lambda entry: entry.seq)
-                turn = self._patient_turn(lane, waiting) if patiently else self._turn(lane, waiting)
-                task = self._lanes[lane] = self._tasks.start(turn)
-                task.add_done_callback(lambda _, lane=lane: self._lanes.pop(lane))  # type: ignore[misc]
-                begun.append(task)
+            if lane in self._lanes:
+                self._again.add(lane)
+                continue
+            waiting = sorted(due[lane], key=lambda entry: entry.seq)
+            turn = self._patient_turn(lane, waiting) if patiently else self._turn(lane, waiting)
+            task = self._lanes[lane] = self._tasks.start(turn)
+            task.add_done_callback(lambda _, lane=lane: self._ended(lane))  # type: ignore[misc]
+            begun.append(task)
         return begun
+
+    async def _due(self) -> defaultdict[str, list[Entry]]:
+        """What waited and may be read now, by lane."""
+        found: defaultdict[str, list[Entry]] = defaultdict(list)
+        first, now = await self._store.journal.next_due(), self._clock.now()
+        self._nap = LONGEST_NAP
+        if first is not None and first > now:
+            self._nap = min(LONGEST_NAP, (first - now).total_seconds())
+        elif first is not None:
+            for _, entry in await self._store.journal.waits_due(now, DUE):
+                found[entry.intake.lane].append(entry)
+        return found
+
+    def _ended(self, lane: str) -> None:
+        del self._lanes[lane]
+        if lane in self._again:
+            # Something came for it while it was at work.
+            self._again.discard(lane)
+            self._tasks.bell.set()
 
     async def _patient_turn(self, lane: str, due: Sequence[Entry]) -> bool:
         try:
@@ -114,21 +132,26 @@ class Reader:
         async with self._room:
             for entry in due:
                 await self._write(lane, [await self._readings.look(entry)], is_new=False)
-            batch: list[Verdict] = []
-
-            async def flush() -> None:
-                # What was read already does not wait for somebody else's slow server.
-                done, batch[:] = list(batch), []
-                await self._write(lane, done, is_new=True)
-
             entries = await self._store.journal.read_intake(lane, BATCH)
-            for entry in entries:
-                verdict = await self._readings.look(entry, before_asking=flush)
-                batch.append(verdict)
-                if verdict.is_seen:
-                    await flush()
-            await flush()
+            await self._read(lane, entries)
+            if len(entries) == BATCH:
+                self._again.add(lane)
             return bool(due or entries)
+
+    async def _read(self, lane: str, entries: Sequence[Entry]) -> None:
+        batch: list[Verdict] = []
+
+        async def flush() -> None:
+            # What was read already does not wait for somebody else's slow server.
+            done, batch[:] = list(batch), []
+            await self._write(lane, done, is_new=True)
+
+        for entry in entries:
+            verdict = await self._readings.look(entry, before_asking=flush)
+            batch.append(verdict)
+            if verdict.is_seen:
+                await flush()
+        await flush()
 
     async def _write(self, lane: str, verdicts: Sequence[Verdict], *, is_new: bool) -> None:
         """In one commit; when that cannot be, each alone, so that the one which cannot be written costs no other. Raises StorageError."""

@@ -10,7 +10,7 @@ __all__ = ["Tasks", "cancel"]
 
 
 class Tasks:
-    """`bell` wakes the loop; a task that ended rings it too."""
+    """`bell` wakes the loop; a fault rings it too."""
 
     def __init__(self) -> None:
         self.bell = asyncio.Event()
@@ -43,7 +43,7 @@ class Tasks:
         self._all.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._fault = task.exception()
-        self.bell.set()
+            self.bell.set()
 
 
 async def cancel(*tasks: asyncio.Future[Any]) -> None:
