@@ -21,6 +21,7 @@ from protocols.htmltree import BREAK, HEADINGS, Element, Node, flat, oversized, 
 __all__ = ["Dialect", "clean", "from_html", "from_text", "plain_of", "to_html"]
 
 MOST_CANONICAL = 64 * 1024
+MOST_PASSES = 4
 
 
 class Dialect(enum.StrEnum):
@@ -96,7 +97,14 @@ def clean(html: str, dialect: Dialect) -> str:
     """The last step before HTML leaves: only what the dialect lists. Oversized input comes back as text. Idempotent."""
     if oversized(html):
         html = _serialise(paragraphs(flat(html)))
-    return _CLEANERS[dialect].clean(scrub(html))
+    cleaner, before = _CLEANERS[dialect], scrub(html)
+    for _ in range(MOST_PASSES):
+        # Taking a tag out can leave markup that parses in another way (`<h1><b><h1>`): what a browser builds must be what was judged.
+        after = cleaner.clean(before)
+        if after == before:
+            return after
+        before = after
+    return cleaner.clean(_serialise(paragraphs(flat(html))))
 
 
 def from_html(html: str, *, mention: Callable[[str, str, str], Native | None]) -> tuple[RichText, tuple[Mention, ...]]:

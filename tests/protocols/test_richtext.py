@@ -6,7 +6,7 @@ import time
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.model.content.message import Mention
@@ -60,6 +60,7 @@ def test_what_was_read_is_read_again_the_same_through_the_fediverse(html: str) -
 
 
 @given(soup, st.sampled_from(Dialect))
+@example("<h1><b><h1>", Dialect.CORE)
 def test_cleaning_twice_is_cleaning_once(html: str, dialect: Dialect) -> None:
     once = clean(html, dialect)
     assert clean(once, dialect) == once
