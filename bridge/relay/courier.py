@@ -170,12 +170,13 @@ class Courier:
         """Begins whatever may begin; True when there was anything. Raises StorageError."""
         begun = False
         while True:
+            known = len(self._lanes)
             if self._room > 0 and (self._news or (self._is_truncated and not self._queue)):
                 await self._look()
             while chunk := self._chunk():
                 begun = await self._begin(chunk) or begun
-            if self._room <= 0 or not self._is_truncated:
-                # Else everything seen waits for servers that are busy, and others may stand behind.
+            if self._room <= 0 or not self._is_truncated or len(self._lanes) <= known:
+                # Else all that was seen waits for servers that are busy, and others may stand behind them.
                 return begun
 
     async def _look(self) -> None:
@@ -214,7 +215,6 @@ class Courier:
         if lane.may_begin and not lane.is_queued:
             lane.is_queued = True
             _join(self._queue, lane)
-            self._tasks.bell.set()
 
     def _chunk(self) -> list[Lane]:
         """The next lanes to read: none whose server has no room, and no more than there is room for."""
@@ -274,7 +274,6 @@ class Courier:
                 self._forget(lane)
         for _ in range(min(host.room, len(host.waiting))):
             _join(self._queue, host.waiting.popleft())
-            self._tasks.bell.set()
 
     def _forget(self, lane: Lane) -> None:
         if lane.is_idle and self._lanes.get(lane.key) is lane:
@@ -358,7 +357,7 @@ class Courier:
         """It rests as it is, and is told again with the next one."""
         lane.is_down = True
         _log.error("lane.stalled", protocol=lane.destination.protocol, peer=lane.host.name, exc_info=error)
-        return Conflict("What came of a delivery could not be written.", private=str(error))
+        return Conflict("What came of a delivery could not be written.", private=type(error).__name__)
 
     async def _tell(self, lanes: Iterable[Lane], *, learned: bool = False) -> bool:
         """`learned`: also what writing brought about."""
@@ -385,6 +384,7 @@ class Courier:
         lane.settled(taken)
         self._touch(lane)
         self._go_on(lane)
+        self._tasks.bell.set()
 
 
 def _join(line: deque[Lane], lane: Lane) -> None:
