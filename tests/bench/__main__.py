@@ -35,6 +35,7 @@ class _Bench:
 
     async def run(self, names: Sequence[str]) -> list[tuple[str, list[Row]]]:
         sizes = self._sizes
+        found: list[tuple[str, list[Row]]] = []
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
             sink = await enter(Program("tests.bench.sink", str(max(sizes.servers))))
@@ -50,7 +51,6 @@ class _Bench:
                 "memory": ("Memory", lambda folder: memory(folder, homeserver, sink, sizes)),
                 "fanout": ("One post to many servers", lambda folder: fanout(folder, homeserver, sink, yardstick, sizes)),
             }
-            found = []
             for name in names:
                 heading, measure = sections[name]
                 folder = self._folder / name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.bench.crossing import ANNOUNCED
 from tests.bench.founding import Founded, found
 from tests.bench.programs import Program
 from tests.bench.running import running
@@ -14,10 +15,7 @@ from tests.bench.yardstick import Yardstick
 
 __all__ = ["fanout"]
 
-ANNOUNCED = 2
-"""Deliveries of a new thread to each server: the post, and the boost of it."""
-
-MOST_ROWS = "rows a post leaves"
+ROWS = "rows a post leaves"
 
 
 async def fanout(folder: Path, homeserver: Program, sink: Program, yardstick: Yardstick, sizes: Sizes) -> list[Row]:
@@ -28,7 +26,7 @@ async def fanout(folder: Path, homeserver: Program, sink: Program, yardstick: Ya
         inside.mkdir()
         founded = await found(inside, homeserver=homeserver.ready["url"], sinks=sink.ready["origins"][:servers], followers=sizes.followers)
         row = await _to(founded, sink, yardstick, sizes, fewest)
-        fewest = row.more[MOST_ROWS] if fewest is None else fewest
+        fewest = row.more[ROWS] if fewest is None else fewest
         rows.append(row)
     return rows
 
@@ -40,15 +38,15 @@ async def _to(founded: Founded, sink: Program, yardstick: Yardstick, sizes: Size
     posts = max(2, sizes.deliveries // servers // ANNOUNCED)
     deliveries = posts * servers * ANNOUNCED
     async with running(founded) as node:
-        await node.until_arrived(sink, servers * ANNOUNCED, founded.door, _posts(founded, 1, 1))
+        await node.until_arrived([(sink, servers * ANNOUNCED)], founded.door, _posts(founded, 1, 1))
         before = founded.rows()
-        spent = await node.until_arrived(sink, deliveries, founded.door, _posts(founded, 2, posts))
+        spent = await node.until_arrived([(sink, deliveries)], founded.door, _posts(founded, 2, posts))
         after = founded.rows()
     best = await yardstick.delivery(origins, posts * ANNOUNCED)
     every = (after.every - before.every) / posts
     more = {
         "at best a second": best.rate,
-        MOST_ROWS: every,
+        ROWS: every,
         "of them for what leaves": (after.out - before.out) / posts,
         "bytes on disk a post": spent.usage.written / posts,
         "CPU ms a post": spent.usage.cpu / posts * 1000,

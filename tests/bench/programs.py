@@ -75,6 +75,8 @@ class Program:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        if problem is not None and self._words:
+            problem.add_note(f"{self._command[2]} said last:\n{self._last()}")
         await self.stop()
 
     async def ask(self, *, within: float = READY_WITHIN, **question: object) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 class Running:
-    """A node, and the sink to watch."""
+    """A node, and where it was founded."""
 
     def __init__(self, node: Program, founded: Founded) -> None:
         self.node = node
@@ -43,21 +43,26 @@ class Running:
         return await at_a_rate(door, requests, rate)
 
     async def until_arrived(
-        self, sink: Program, expected: int, door: tuple[str, int], requests: Sequence[bytes], *, rate: float | None = None
+        self, arrivals: Sequence[tuple[Program, int]], door: tuple[str, int], requests: Sequence[bytes], *, rate: float | None = None
     ) -> Spent:
-        """Sends, and waits until exactly so many have arrived. Raises Failed when that is not what arrives."""
-        await sink.ask(reset=True)
+        """Sends, and waits until exactly so many have arrived at each sink. Raises Failed when that is not what arrives."""
+        for sink, _ in arrivals:
+            await sink.ask(reset=True)
         before = self.node.usage()
         load = await self.send(door, requests, rate)
         ended = time.monotonic()
         assert all(200 <= status < 300 for status in load.statuses), load.statuses
-        found = await sink.ask(count=expected, seconds=ARRIVED_WITHIN, within=ARRIVED_WITHIN + 10)
+        last = ended
+        for sink, expected in arrivals:
+            found = await sink.ask(count=expected, seconds=ARRIVED_WITHIN, within=ARRIVED_WITHIN + 10)
+            last = max(last, found["last"])
         await asyncio.sleep(SETTLED)
         usage = self.node.usage().since(before)
-        count = (await sink.ask())["count"]
-        if count != expected:
-            raise Failed(f"{count} of {expected} have arrived")
-        return Spent(usage, found["last"] - (ended - load.seconds), max(0.0, found["last"] - ended))
+        for sink, expected in arrivals:
+            count = (await sink.ask())["count"]
+            if count != expected:
+                raise Failed(f"{count} of {expected} have arrived")
+        return Spent(usage, last - ended + load.seconds, last - ended)
 
 
 @asynccontextmanager

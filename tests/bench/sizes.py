@@ -11,7 +11,8 @@ class Sizes(msgspec.Struct, frozen=True):
     """`accepted`: requests in one run of a closed loop; `runs` count after one that warms up; `paced`: requests at a hundred a second.
 
     `judged`: judgements; `crossing`: events at fifty a second; `flood`: events before memory is looked at again; `deliveries`: of each
-    fan-out; `servers`: the sizes of fan-outs; `followers` of the one community.
+    fan-out; `servers`: the sizes of fan-outs; `followers` of the one community; `parts`: repeats of each unavoidable part; `idle`: seconds
+    in which nothing happens.
     """
 
     accepted: int
@@ -24,6 +25,7 @@ class Sizes(msgspec.Struct, frozen=True):
     servers: tuple[int, ...]
     followers: int
     parts: int
+    idle: float
 
 
 FULL = Sizes(
@@ -37,5 +39,8 @@ FULL = Sizes(
     servers=(1, 10, 100, 1_000),
     followers=1_000,
     parts=4_000,
+    idle=5.0,
 )
-FEW = Sizes(accepted=20, runs=1, paced=10, judged=50, crossing=10, flood=40, deliveries=10, servers=(1, 3), followers=6, parts=200)
+FEW = Sizes(
+    accepted=20, runs=1, paced=10, judged=50, crossing=10, flood=40, deliveries=10, servers=(1, 3), followers=6, parts=200, idle=0.2
+)

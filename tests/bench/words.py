@@ -88,7 +88,7 @@ def signed(node: Founded, bodies: Sequence[bytes]) -> list[bytes]:
 
 def badly_signed(node: Founded, bodies: Sequence[bytes]) -> list[bytes]:
     """The digest is right and the signature is none of this key: what costs a server most to refuse."""
-    made = []
+    made: list[bytes] = []
     for body in bodies:
         headers = _headers(node, body)
         start, _, rest = headers["Signature"].partition('signature="')
