@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, bindparam, case, select
+from sqlalchemy import Connection, Row, bindparam, case, select, union_all
 
 from bridge.model.item import Item
 from bridge.ports import LaneState, Queued, Window
@@ -36,7 +36,7 @@ _ASKED = (
 )
 _WHOSE = (_ASKED.c.address, _ASKED.c.urgent, _ASKED.c.cursor, _ASKED.c.stands)
 _HEARD = (
-    select(*_WHOSE, out_roster.c.seq)
+    select(*_WHOSE, out_roster.c.seq.label("seq"))
     .join(hearing, hearing.c.destination == _ASKED.c.destination)
     .join(out_roster, (out_roster.c.roster == hearing.c.roster) & (out_roster.c.urgent == _ASKED.c.urgent))
     .where(
@@ -51,6 +51,7 @@ _NAMED = (
     .join(out_to, (out_to.c.destination == _ASKED.c.destination) & (out_to.c.urgent == _ASKED.c.urgent))
     .where(out_to.c.seq > _ASKED.c.stands, out_to.c.seq <= _ASKED.c.stands + SPAN)
 )
+_NEAR = union_all(_HEARD, _NAMED)
 _TOP = select(heads.c.seq).where(heads.c.name == "out")
 _ITEMS = select(out.c.seq, out.c.body, out.c.taken_back).where(out.c.seq.in_(bindparam("seqs", expanding=True)))
 
@@ -95,9 +96,8 @@ def _near(connection: Connection, asked: Sequence[LaneState]) -> dict[tuple[str,
     found: dict[tuple[str, str, bool], _Near] = {}
     for protocol, wanted in addresses.items():
         for part in _parts(sorted(wanted)):
-            for statement in (_HEARD, _NAMED):
-                for address, urgent, cursor, stands, seq in connection.execute(statement, {"protocol": protocol, "addresses": part}):
-                    found.setdefault((protocol, address, urgent), (cursor, stands, set()))[2].add(seq)
+            for address, urgent, cursor, stands, seq in connection.execute(_NEAR, {"protocol": protocol, "addresses": part}):
+                found.setdefault((protocol, address, urgent), (cursor, stands, set()))[2].add(seq)
     return found
 
 
