@@ -103,7 +103,7 @@ class FedifyServer(Program):
         return dict(found)
 
     async def received(self, count: int = 1, *, seconds: float = 20, **wanted: Json) -> list[Shown]:
-        """What arrived with a good signature, once there are so many that match: type, actor, object, activity, inner, contains, after."""
+        """What arrived with a good signature, once there are so many that match: type, actor, object, activity, inner, by, contains, after."""
         return list(await self.ask("until_received", count=count, seconds=seconds, **wanted))
 
     async def so_far(self, **wanted: Json) -> list[Shown]:

@@ -259,6 +259,7 @@ const first = (list, wanted) =>
   list.filter((one) => {
     if (wanted.after !== undefined && one.number <= wanted.after) return false;
     if (wanted.inner !== undefined && one.inner?.type !== wanted.inner) return false;
+    if (wanted.by !== undefined && one.inner?.actor !== wanted.by) return false;
     if (wanted.contains !== undefined && !JSON.stringify(one.raw).includes(wanted.contains)) return false;
     return ["type", "actor", "object", "id"].every((field) => wanted[field] === undefined || one[field] === wanted[field]);
   });
@@ -409,7 +410,7 @@ const commands = {
   /** {} → every activity whose signature was good, in order: {number, at, scheme, type, id, actor, object, inner, raw}. */
   received: (wanted) => first(received, { ...wanted, id: wanted.activity }),
 
-  /** {count?, seconds?, type?, actor?, object?, activity?, inner?, contains?, after?} → as `received`, once there are `count` (1). */
+  /** {count?, seconds?, type?, actor?, object?, activity?, inner?, by?, contains?, after?} → as `received`, once there are `count` (1). */
   until_received({ count: least = 1, seconds = 20, ...wanted }) {
     const match = { ...wanted, id: wanted.activity };
     const find = () => {

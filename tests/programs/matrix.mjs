@@ -43,6 +43,7 @@ function shown(room, event) {
     body: content.body ?? null,
     formatted: content.formatted_body ?? null,
     mentions: content["m.mentions"] ?? null,
+    external: content.external_url ?? null,
     content,
     original: event.getOriginalContent(),
     thread: event.threadRootId !== id ? (event.threadRootId ?? null) : null,
@@ -94,6 +95,7 @@ function matches(item, wanted) {
     ["edited", wanted.edited],
     ["redacted", wanted.redacted],
     ["msgtype", wanted.msgtype],
+    ["external", wanted.external],
   ];
   return fields.every(([field, value]) => has(field, value));
 }
@@ -302,7 +304,7 @@ const commands = {
 
   /**
    * {account, room, seconds?, count?, types?, event?, body?, contains?, formatted?, sender?, name?, thread?, reply?, edited?,
-   *  redacted?, msgtype?, reaction?, reactors?, no_reaction?} → the matching items, once there are `count` (1) of them.
+   *  redacted?, msgtype?, external?, reaction?, reactors?, no_reaction?} → the matching items, once there are `count` (1) of them.
    */
   until({ account, room, seconds = 20, count = 1, types = MESSAGES, ...wanted }) {
     const find = () => {
