@@ -1,12 +1,10 @@
 """An adapter whose peers say what they are told to: each body stands for what reading it comes to, and asking outside can be slow or vain."""
 
-# ruff: noqa: ARG002  (the names are those of Adapter)
-
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
@@ -15,27 +13,26 @@ from bridge.changes import Change
 from bridge.errors import Unreachable
 from bridge.metrics import Metrics
 from bridge.model.actor import Actor
-from bridge.model.audience import Audience
-from bridge.model.capability import Capabilities, Patience
+from bridge.model.capability import Patience
 from bridge.model.content import Content
 from bridge.model.event import Event
-from bridge.model.ids import MATRIX, Native, ObjectId, Protocol
-from bridge.model.item import Dead, Destination, Item, Omission, Outcome
-from bridge.model.place import Community, Place
-from bridge.ports import Absent, Adapter, Intake, Need, Needs, Read, Reading, Receipt, Refs, Stream, Wire, Writing
+from bridge.model.ids import MATRIX, Native, Protocol
+from bridge.ports import Absent, Adapter, Intake, Need, Needs, Read, Reading, Receipt, Refs, Stream
 from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader
 from storage import SqlStore
 from storage.schema import intake, waits
+from tests.bridge.relay.quiet import Quiet
 from tests.conformance.samples import MAKERS, actor, event
 
 Says = Callable[[Refs], Reading]
 
 
-class Script:
+class Script(Quiet):
     """`lines` by body. `unreachable` and `gates` by what is asked for; `people` are those who can be fetched."""
 
     def __init__(self, patience: Patience | None = None) -> None:
+        super().__init__(MATRIX, patience)
         self.lines: dict[bytes, Says] = {}
         self.people: dict[Native, Actor] = {}
         self.unreachable: dict[str, Unreachable] = {}
@@ -44,18 +41,6 @@ class Script:
         self.asking = 0
         self.most_asking = 0
         self.reads: list[bytes] = []
-        self._patience = patience or Patience()
-
-    @property
-    def protocol(self) -> Protocol:
-        return MATRIX
-
-    @property
-    def patience(self) -> Patience:
-        return self._patience
-
-    def capabilities(self, place: Place) -> Capabilities:
-        return Capabilities(carries={}, audiences=frozenset(Audience))
 
     def read(self, entry: Intake, refs: Refs) -> Reading:
         reading = self.lines[entry.body](refs)
@@ -78,34 +63,6 @@ class Script:
             return found if found is not None else Absent("nobody of that name")
         finally:
             self.asking -= 1
-
-    def destinations(self, place: Place) -> tuple[Destination, ...]:
-        return ()
-
-    def destination_of(self, actor: Actor, *, alone: bool) -> Destination | None:
-        return None
-
-    def name_copy(self, object_id: ObjectId, place: Place) -> str | None:
-        return None
-
-    def write(self, item: Item, refs: Refs) -> Writing:
-        return Omission(item.event_id, item.place, "kind.not_carried", "Nobody here can read it.")
-
-    async def send(self, wire: Wire, item: Item, destination: Destination) -> Outcome:
-        return Dead("nobody is sent anything here")
-
-    async def prepare(self, name: str) -> Place:
-        raise Unreachable("there is nothing to link here")
-
-    async def recall(self, place: Native, native: str) -> Intake | None:
-        return None
-
-    async def embody(self, of: Native, community: Community, *, handle: str | None = None, actor: Actor | None = None) -> Sequence[Change]:
-        return ()
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
 
 
 class Desk:

@@ -8,28 +8,26 @@ import asyncio
 import heapq
 import itertools
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from bridge.changes import AppendItem, Change, JoinRoster, Retract
+from bridge.changes import AppendItem, JoinRoster, Retract
 from bridge.errors import Unreachable
 from bridge.metrics import Metrics
-from bridge.model.actor import Actor
-from bridge.model.audience import Audience
-from bridge.model.capability import Capabilities, Patience
+from bridge.model.capability import Patience
 from bridge.model.content import Message
 from bridge.model.event import Event
-from bridge.model.ids import ACTIVITYPUB, Native, ObjectId, Protocol
+from bridge.model.ids import ACTIVITYPUB, ObjectId, Protocol
 from bridge.model.item import Delivered, Destination, Item, Omission, Outcome
-from bridge.model.place import Community, Place
-from bridge.ports import Absent, Adapter, Ignored, Intake, Need, Needs, Reading, Refs, Wire, Writing
+from bridge.ports import Adapter, Need, Needs, Refs, Wire, Writing
 from bridge.relay.courier import Courier
 from bridge.relay.loading import Loader
 from storage import SqlStore
 from storage.schema import metadata
+from tests.bridge.relay.quiet import Quiet
 from tests.conformance.samples import FOLLOWERS, GROUP, NOW, event, follower, item, retraction, server
 
 
@@ -60,7 +58,7 @@ class Sundial:
         await sleeper
 
 
-class Letters:
+class Letters(Quiet):
     """Every address is an inbox. A letter that comes twice is known by its item's id and taken once.
 
     `answers` by address or host: outcomes, errors, or functions that are awaited; used up one by one, then all goes well. `gates`: what is
@@ -68,8 +66,7 @@ class Letters:
     """
 
     def __init__(self, *, patience: Patience | None = None, names: bool = False, protocol: Protocol = ACTIVITYPUB) -> None:
-        self._protocol = protocol
-        self._patience = patience or Patience()
+        super().__init__(protocol, patience)
         self.names = names
         self.taken: defaultdict[str, list[Item]] = defaultdict(list)
         self.sends: Counter[tuple[str, str]] = Counter()
@@ -85,33 +82,10 @@ class Letters:
         self.bell = asyncio.Event()
         self.unreachable: set[str] = set()
 
-    @property
-    def protocol(self) -> Protocol:
-        return self._protocol
-
-    @property
-    def patience(self) -> Patience:
-        return self._patience
-
-    def capabilities(self, place: Place) -> Capabilities:
-        return Capabilities(carries={}, audiences=frozenset(Audience))
-
-    def read(self, entry: Intake, refs: Refs) -> Reading:
-        return Ignored("these servers only listen")
-
     async def fetch(self, need: Need) -> Any:
         if need.key[-1] in self.unreachable:
             raise Unreachable("it does not answer")
-        return Absent("nobody is here")
-
-    def destinations(self, place: Place) -> tuple[Destination, ...]:
-        return ()
-
-    def destination_of(self, actor: Actor, *, alone: bool) -> Destination | None:
-        return None
-
-    def name_copy(self, object_id: ObjectId, place: Place) -> str | None:
-        return None
+        return await super().fetch(need)
 
     def write(self, item: Item, refs: Refs) -> Writing:
         """Raises or omits where `form` says so; a reply names what its place calls its parent."""
@@ -175,19 +149,6 @@ class Letters:
             if name in self.always:
                 return self.always[name]
         return None
-
-    async def prepare(self, name: str) -> Place:
-        raise Unreachable("there is nothing to link here")
-
-    async def recall(self, place: Native, native: str) -> Intake | None:
-        return None
-
-    async def embody(self, of: Native, community: Community, *, handle: str | None = None, actor: Actor | None = None) -> Sequence[Change]:
-        return ()
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
 
 
 class Street:
