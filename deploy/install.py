@@ -37,9 +37,9 @@ PARTS = ("product", "test", "synapse", "programs")
 
 PIN = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header", "--quiet")
 PINNED = {
-    "product": ("pyproject.toml", "--extra", "speed", "--group", "build"),
+    "product": ("pyproject.toml", "--extra", "postgres", "--extra", "speed", "--group", "build"),
     "test": (
-        *("pyproject.toml", "--extra", "speed", "--group", "build", "--group", "test", "--group", "check"),
+        *("pyproject.toml", "--extra", "postgres", "--extra", "speed", "--group", "build", "--group", "test", "--group", "check"),
         *("--constraint", "deploy/requirements/product.txt"),
     ),
     "synapse": ("--group", "live"),
