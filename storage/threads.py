@@ -13,34 +13,20 @@ from sqlalchemy import Connection, Engine
 
 from bridge.errors import StoreDown
 from storage.engine import translated
+from storage.jobs import BATCH, Job, fail, finish, run_all, run_one
 
 __all__ = ["Threads"]
 
 T = TypeVar("T")
 P = TypeVar("P")
 
-BATCH = 512
-
-
-class _Job:
-    """One call: `work(connection)`, or `work(connection, [value, …])` together with its neighbours."""
-
-    __slots__ = ("future", "loop", "result", "value", "work")
-
-    def __init__(self, work: Callable[..., Any], value: tuple[Any] | None) -> None:
-        self.work = work
-        self.value = value
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Any] = self.loop.create_future()
-        self.result: Any = None
-
 
 class Threads:
     """A `Database` over two engines. `readers`: how many reading threads."""
 
     def __init__(self, writing: Engine, reading: Engine, *, readers: int = 1) -> None:
-        self._writes: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._reads: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._writes: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._reads: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._engines = (writing, reading)
         self._closed = False
         self._threads = [threading.Thread(target=self._write_all, name="folkmoot-writer", daemon=True)]
@@ -49,16 +35,16 @@ class Threads:
             thread.start()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        return await self._put(self._reads, _Job(work, None))  # type: ignore[no-any-return]
+        return await self._put(self._reads, Job(work, None))  # type: ignore[no-any-return]
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        return await self._put(self._writes, _Job(work, None))  # type: ignore[no-any-return]
+        return await self._put(self._writes, Job(work, None))  # type: ignore[no-any-return]
 
     async def gather(self, work: Callable[[Connection, list[P]], list[T]], value: P) -> T:
-        return await self._put(self._writes, _Job(work, (value,)))  # type: ignore[no-any-return]
+        return await self._put(self._writes, Job(work, (value,)))  # type: ignore[no-any-return]
 
     async def truncate(self) -> None:
-        await self._put(self._writes, _Job(_checkpoint, None))
+        await self._put(self._writes, Job(_checkpoint, None))
 
     async def close(self) -> None:
         """Finishes what was asked for, folds the write-ahead log into the file, ends the threads."""
@@ -76,7 +62,7 @@ class Threads:
         for engine in self._engines:
             engine.dispose()
 
-    async def _put(self, line: queue.SimpleQueue[_Job | None], job: _Job) -> Any:
+    async def _put(self, line: queue.SimpleQueue[Job | None], job: Job) -> Any:
         if self._closed:
             raise StoreDown("The store is closed.")
         line.put(job)
@@ -106,7 +92,7 @@ class Threads:
                 _alone(connection, job)
 
 
-def _commit(connection: Connection, batch: Sequence[_Job]) -> None:
+def _commit(connection: Connection, batch: Sequence[Job]) -> None:
     """All in one transaction; when one of them fails, nobody else may suffer: each again in its own."""
     if len(batch) == 1 or any(job.work is _checkpoint for job in batch):
         for job in batch:
@@ -114,9 +100,7 @@ def _commit(connection: Connection, batch: Sequence[_Job]) -> None:
         return
     try:
         with connection.begin():
-            for group in _groups(batch):
-                for job, result in zip(group, _run(connection, group), strict=True):
-                    job.result = result
+            run_all(connection, batch)
     except BaseException:  # noqa: BLE001  a loop: whoever failed is found and told below
         for job in batch:
             _alone(connection, job)
@@ -124,34 +108,16 @@ def _commit(connection: Connection, batch: Sequence[_Job]) -> None:
     _tell(batch)
 
 
-def _groups(batch: Sequence[_Job]) -> list[list[_Job]]:
-    groups: list[list[_Job]] = []
-    for job in batch:
-        if groups and job.value is not None and groups[-1][0].work == job.work:
-            groups[-1].append(job)
-        else:
-            groups.append([job])
-    return groups
-
-
-def _run(connection: Connection, group: list[_Job]) -> Sequence[Any]:
-    first = group[0]
-    if first.value is None:
-        return [first.work(connection)]
-    results: Sequence[Any] = first.work(connection, [job.value[0] for job in group if job.value is not None])
-    return results
-
-
-def _alone(connection: Connection, job: _Job) -> None:
+def _alone(connection: Connection, job: Job) -> None:
     if job.work is _checkpoint:
         _checkpoint(connection)
         _tell([job])
         return
     try:
         with connection.begin():
-            job.result = _run(connection, [job])[0]
+            run_one(connection, job)
     except BaseException as error:  # noqa: BLE001  a loop: the caller gets it, the thread goes on
-        _call(job.loop, _fail, job, translated(error))
+        _call(job.loop, fail, job, translated(error))
         return
     _tell([job])
 
@@ -162,9 +128,9 @@ def _checkpoint(connection: Connection) -> None:
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _tell(batch: Sequence[_Job]) -> None:
+def _tell(batch: Sequence[Job]) -> None:
     for loop, jobs in groupby(batch, key=lambda job: job.loop):
-        _call(loop, _finish, list(jobs))
+        _call(loop, finish, list(jobs))
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: Any) -> None:
@@ -172,14 +138,3 @@ def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args:
         loop.call_soon_threadsafe(function, *args)
     except RuntimeError:  # the loop has ended: nobody waits for the answer any more
         return
-
-
-def _finish(jobs: list[_Job]) -> None:
-    for job in jobs:
-        if not job.future.done():
-            job.future.set_result(job.result)
-
-
-def _fail(job: _Job, error: BaseException) -> None:
-    if not job.future.done():
-        job.future.set_exception(error)
