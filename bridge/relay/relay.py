@@ -18,7 +18,6 @@ from bridge.changes import (
     JoinRoster,
     LeaveRoster,
     PutChannel,
-    PutCopy,
     PutDecision,
     PutOmission,
     PutPlace,
@@ -53,6 +52,7 @@ from bridge.norms.context import Keep
 from bridge.ports import Adapter, Clock, Node, Store, Stream
 from bridge.relay.context import KEPT_CROSSING, Contexts
 from bridge.relay.crossing import Crossing
+from bridge.relay.echoes import Echoes
 from bridge.relay.loading import Loader
 from bridge.relay.memberships import Memberships
 from bridge.relay.notices import Notices
@@ -95,6 +95,7 @@ class Relay:
         self._crossing = Crossing(
             node, store, adapters, clock, contexts=Contexts(node, store, clock, default_grace=default_grace), notices=self._notices
         )
+        self._echoes = Echoes(node, store, adapters, clock)
         self._memberships = Memberships(node, store, adapters, clock)
         self._orders = Orders(
             node,
@@ -199,7 +200,7 @@ class Relay:
             case Setting():
                 return await self._set(event, content)
             case Sighting():
-                return await self._sighted(event, content)
+                return await self._echoes.hear(event, content)
             case Notice():
                 return [EraseEvent(event.id, "noted")]
             case _:
@@ -251,13 +252,6 @@ class Relay:
         changes += [LeaveRoster(place_roster(old, event.community), old.native)]
         changes += [JoinRoster(place_roster(new, event.community), where, new.native) for where in adapter.destinations(new)]
         return [*changes, EraseEvent(event.id, "noted")]
-
-    async def _sighted(self, event: Event, sighting: Sighting) -> list[Change]:
-        """The echo of our own item: the receipt that a crash between sending and noting cannot lose."""
-        known = await self._store.objects.get(sighting.target)
-        if known is None or await self._store.objects.copy(sighting.target, event.place) is not None:
-            return [EraseEvent(event.id, "noted")]
-        return [PutCopy(sighting.target, event.place, sighting.native), EraseEvent(event.id, "noted")]
 
     # ------------------------------------------------------------------------------------------------------ holds
 
