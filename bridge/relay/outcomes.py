@@ -19,7 +19,7 @@ from bridge.model.ids import ObjectId, Protocol
 from bridge.model.item import Dead, Delivered, Omission, Outcome, Retry, Scope, Skipped, Snooze
 from bridge.ports import Adapter, Clock, Deliveries
 from bridge.relay.lane import Flight, Lane
-from bridge.relay.schedule import is_given_up, next_attempt
+from bridge.relay.schedule import ORDINARY_DAYS, is_given_up, next_attempt
 from bridge.relay.writing import Writer
 
 __all__ = ["Noted", "Outcomes"]
@@ -167,36 +167,34 @@ class Outcomes:
             until=until.isoformat(),
             reason=retry.why,
         )
-        also: tuple[Lane, ...] = ()
-        if is_given_up(now, lane.silent_since(known.first_failure_at if known is not None else None), item.keep_days):
-            also = self._give_up(lane, flight, failure)
+        first = known.first_failure_at if known is not None else None
+        if is_given_up(now, lane.silent_since(first), item.keep_days):
+            self._give_up(lane, flight, failure)
         else:
             lane.put_back(flight)
             lane.rest(failure)
+        also = self._give_up_others(lane, failure) if failure.host and is_given_up(now, first, ORDINARY_DAYS) else ()
         self.watch(lane)
         return Noted(at_once=True, rests=(until - now).total_seconds(), also=also)
 
-    def _give_up(self, lane: Lane, flight: Flight, failure: FailLane) -> tuple[Lane, ...]:
-        """A retraction becomes a dead letter, which an operator can send again; an ordinary backlog becomes one gap, whatever its length.
-
-        What else waits for a server that did not answer all that time is given up with it.
-        """
-        item, at = flight.item, failure.at
-        why = f"Nothing came through for {item.keep_days} days; at last: {failure.why}"
+    def _give_up(self, lane: Lane, flight: Flight, failure: FailLane) -> None:
+        """A retraction becomes a dead letter, which an operator can send again; an ordinary backlog becomes one gap, whatever its length."""
+        item, why = flight.item, _hopeless(flight.item.keep_days, failure)
         self._count(lane, "dead")
         _log.warning("lane.stalled", protocol=lane.destination.protocol, peer=lane.host.name, reason=why)
         if lane.state.urgent:
-            lane.land(flight, PutDead(item, lane.destination, Dead(why), lane.attempt, at))
+            lane.land(flight, PutDead(item, lane.destination, Dead(why), lane.attempt, failure.at))
             lane.rest(failure)
-            return ()
+            return
         lane.put_back(flight)
         # The failure first: it counts for the server, while the lane begins anew with whatever comes.
-        lane.rest(GiveUp(*lane.key, why, at), failure)
-        if not failure.host:
-            return ()
-        others = [other for other in lane.host.lanes if not (other.state.urgent or other.busy or other.ending)]
+        lane.rest(GiveUp(*lane.key, why, failure.at), failure)
+
+    def _give_up_others(self, lane: Lane, failure: FailLane) -> tuple[Lane, ...]:
+        """What else waits for a server that did not answer all that time: only one lane of it is ever tried."""
+        others = [other for other in lane.host.lanes if other is not lane and not (other.state.urgent or other.busy or other.ending)]
         for other in others:
-            other.rest(GiveUp(*other.key, why, at))
+            other.rest(GiveUp(*other.key, _hopeless(ORDINARY_DAYS, failure), failure.at))
         return tuple(others)
 
     # ------------------------------------------------------------------------------------------------------ numbers
@@ -221,3 +219,7 @@ class Outcomes:
 
     def _count(self, lane: Lane, outcome: str) -> None:
         self._metrics.deliveries.labels(lane.destination.protocol, outcome).inc()
+
+
+def _hopeless(days: int, failure: FailLane) -> str:
+    return f"Nothing came through for {days} days; at last: {failure.why}"

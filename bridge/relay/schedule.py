@@ -14,6 +14,9 @@ from bridge.model.capability import Patience
 MOST_WAIT = timedelta(hours=24)
 """The longest `Retry-After` we believe (activitypub.md 5.3.6)."""
 
+ORDINARY_DAYS = 7
+"""How long what is not urgent is kept for a server that does not answer (design section 5)."""
+
 READ_TRIES = 8
 """How often something that could not be fetched is asked for again (activitypub.md 5.4)."""
 

@@ -236,6 +236,14 @@ def test_a_failure_is_not_forgotten_when_another_end_comes_before_it_was_told() 
     assert lane.host.unsettled == set()
 
 
+def test_giving_up_for_a_server_that_does_not_answer_rests_the_whole_server() -> None:
+    lane = lane_of()
+    failure = FailLane(*lane.key, "no answer", later(60), later(0), host=True)
+    lane.rest(GiveUp(*lane.key, "nothing came through", later(0)), failure)
+    assert lane.host.room == 0
+    assert lane.host.unsettled == {failure}
+
+
 def test_what_a_retraction_waits_for() -> None:
     said, other = event("said"), event("other")
     cases: list[tuple[Item, bool]] = [

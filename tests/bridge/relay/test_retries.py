@@ -6,6 +6,8 @@ import asyncio
 import itertools
 from datetime import timedelta
 
+import pytest
+
 from bridge.changes import PutFollow, WakeHost
 from bridge.model.ids import ACTIVITYPUB
 from bridge.model.item import Dead, Delivered, Destination, Retry, Scope, Skipped, Snooze, Stage
@@ -206,13 +208,30 @@ async def test_a_week_without_an_answer_ends_as_exactly_one_gap(street: Street) 
     assert street.taken("dead") == [said.id], "a server that is back hears what is new"
 
 
-async def test_all_lanes_of_a_server_that_is_silent_for_a_week_are_given_up_together(street: Street) -> None:
+@pytest.mark.parametrize("urgent", [False, True])
+async def test_all_lanes_of_a_server_that_is_silent_for_a_week_are_given_up_together(street: Street, urgent: bool) -> None:
+    """Only one lane is ever tried, and that is the one of a retraction where there is one; the others' week ends all the same."""
     await street.hear("near")
+    first = event("first")
+    await street.write(item(first))
+    await street.settle()
     personal = [Destination(ACTIVITYPUB, f"https://near.example/u/{n}/inbox", "near.example") for n in range(10)]
     await street.write(item(event("said"), to=tuple(personal)))
+    if urgent:
+        await street.take_back(first)
     street.letters.always["near.example"] = Retry("no answer", scope=Scope.HOST)
-    await street.until(days=7.5)
+    await street.settle()
+    for _ in range(int(7.5 * 48)):
+        before = sum(street.letters.sends.values())
+        street.clock.forward(1_800)
+        await street.settle()
+        assert sum(street.letters.sends.values()) - before <= 1
     assert (await street.rows("gaps"))["gaps"] == 11
+    waiting = [lane.urgent for lane in await street.store.deliveries.lanes(street.clock.now() + timedelta(days=1), 100)]
+    assert waiting == ([True] if urgent else []), "a retraction is tried for longer"
+    street.letters.always.clear()
+    await street.until(days=0.5)
+    await street.settle()
     assert await street.store.deliveries.lanes(street.clock.now() + timedelta(days=9), 100) == ()
 
 
