@@ -36,6 +36,10 @@ _BEARING = (Message, Reaction, Boost)
 _log = logger()
 
 
+class Broken(Dead, frozen=True, tag="broken"):
+    """Dead by a fault of our own, which says nothing of how the server is."""
+
+
 class Noted(msgspec.Struct, frozen=True):
     """`at_once`: the store is to know before anything else of this lane goes. `rests`: seconds until it may be tried again.
 
@@ -85,7 +89,7 @@ class Outcomes:
         item = flight.item
         _log.error("delivery.parked", event_id=item.event_id, item_id=item.id, protocol=lane.destination.protocol, exc_info=error)
         text = f"Something went wrong inside this bridge ({type(error).__name__}); its log says what."
-        return Dead(text) if final else Retry(text)
+        return Broken(text) if final else Retry(text)
 
     # ------------------------------------------------------------------------------------------------------ what it means
 
@@ -118,7 +122,7 @@ class Outcomes:
             case Dead(why):
                 self._count(lane, "dead")
                 _log.info("delivery.died", attempt=lane.attempt, reason=why, **about)
-                lane.land(flight, PutDead(item, destination, outcome, lane.attempt, now), answered=True)
+                lane.land(flight, PutDead(item, destination, outcome, lane.attempt, now), answered=not isinstance(outcome, Broken))
                 return Noted()
             case Snooze(seconds, why):
                 self._count(lane, "snoozed")

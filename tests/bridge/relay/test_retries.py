@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.changes import PutFollow, WakeHost
+from bridge.changes import PutFollow, Retract, WakeHost
 from bridge.model.ids import ACTIVITYPUB
 from bridge.model.item import Dead, Delivered, Destination, Retry, Scope, Skipped, Snooze, Stage
 from bridge.model.record import Follow
+from bridge.ports import LaneState
 from tests.bridge.relay.street import GROUP, Street, ids, when
 from tests.conformance.samples import NOW, event, follower, item, server
 
@@ -167,6 +168,24 @@ async def test_a_probe_that_skips_says_nothing_of_the_server(street: Street) -> 
     host = await street.store.deliveries.host("near.example")
     assert (host.fails, host.first_failure_at) == (first.fails + 1, first.first_failure_at)
     assert street.taken("near") == []
+
+
+async def test_a_fault_of_our_own_says_nothing_of_the_server(street: Street) -> None:
+    await street.hear("near")
+    await street.say("said")
+    street.letters.answers[NEAR].append(Retry("no answer", scope=Scope.HOST))
+    await street.settle()
+    first = await street.store.deliveries.host("near.example")
+    (said,) = await street.store.deliveries.read(LaneState(server("near"), False, 0), 1)
+    assert said.item is not None
+    await street.store.journal.commit([Retract(said.item.object, None, street.clock.now())])
+    await street.write(item(event("broken"), "broken"), item(event("more")))
+    street.letters.always["near.example"] = Retry("no answer", scope=Scope.HOST)
+    street.clock.forward(80)
+    await street.settle()
+    host = await street.store.deliveries.host("near.example")
+    assert len(await street.store.deliveries.dead_letters(10)) == 1
+    assert (host.fails, host.first_failure_at) == (2, first.first_failure_at)
 
 
 # ------------------------------------------------------------------------------------------------------------- giving up
