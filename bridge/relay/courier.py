@@ -150,16 +150,6 @@ class Courier:
         self._news = True
         self._tasks.bell.set()
 
-    def _set_alarm(self, seconds: float) -> None:
-        """Looks just when a lane may be tried again, where that is sooner than the next look."""
-
-        async def ring() -> None:
-            await self._clock.sleep(max(0.0, seconds))
-            self._look_again()
-
-        if self._is_running and seconds < LONGEST_NAP:
-            self._tasks.start(ring())
-
     # ------------------------------------------------------------------------------------------------------ what may go
 
     @property
@@ -288,9 +278,6 @@ class Courier:
         try:
             outcome = await self._outcomes.attempt(lane, flight)
             noted = await self._outcomes.note(lane, flight, outcome)
-        except asyncio.CancelledError:
-            lane.put_back(flight)
-            raise
         except StorageError as error:
             lane.put_back(flight)
             await self._wait_out(error)
@@ -299,8 +286,8 @@ class Courier:
         for each in (lane, *noted.also):
             self._touch(each)
             self._go_on(each)
-        if noted.rests is not None:
-            self._set_alarm(noted.rests)
+        if noted.rests is not None and noted.rests < LONGEST_NAP and self._is_running:
+            self._tasks.call_after(noted.rests, self._clock, self._look_again)
         if noted.at_once:
             try:
                 await self._settle()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bridge.errors import Fenced, Full, StorageError, StoreDown
 from bridge.logs import logger
@@ -46,7 +47,6 @@ class Reader:
         self._tasks = Tasks()
         self._lanes: dict[str, asyncio.Task[bool]] = {}
         self._again: set[str] = set()
-        self._nap = LONGEST_NAP
         self._room = asyncio.Semaphore(LANES_AT_ONCE)
 
     # ------------------------------------------------------------------------------------------------------ the loop
@@ -77,7 +77,7 @@ class Reader:
 
     async def _listen(self) -> None:
         while True:
-            await self._store.journal.hint(Stream.INTAKE, self._nap)
+            await self._store.journal.hint(Stream.INTAKE, LONGEST_NAP)
             self._tasks.bell.set()
 
     async def _wait_out(self, error: StorageError) -> None:
@@ -88,30 +88,30 @@ class Reader:
 
     async def _begin(self, *, patiently: bool) -> Sequence[asyncio.Task[bool]]:
         """A turn for every lane that has something and is not at work. Raises StorageError."""
-        due = await self._due()
+        due, rest = await self._due()
+        if patiently and rest is not None and rest < LONGEST_NAP:
+            self._tasks.call_after(rest, self._clock, self._tasks.bell.set)
         begun: list[asyncio.Task[bool]] = []
         for lane in dict.fromkeys([*due, *await self._store.journal.pending(Stream.INTAKE)]):
             if lane in self._lanes:
                 self._again.add(lane)
                 continue
-            waiting = sorted(due[lane], key=lambda entry: entry.seq)
+            waiting = sorted(due.get(lane, ()), key=lambda entry: entry.seq)
             turn = self._patient_turn(lane, waiting) if patiently else self._turn(lane, waiting)
             task = self._lanes[lane] = self._tasks.start(turn)
             task.add_done_callback(lambda _, lane=lane: self._ended(lane))  # type: ignore[misc]
             begun.append(task)
         return begun
 
-    async def _due(self) -> defaultdict[str, list[Entry]]:
-        """What waited and may be read now, by lane."""
+    async def _due(self) -> tuple[Mapping[str, list[Entry]], float | None]:
+        """What waited and may be read now, by lane; else the seconds until something may."""
         found: defaultdict[str, list[Entry]] = defaultdict(list)
         first, now = await self._store.journal.next_due(), self._clock.now()
-        self._nap = LONGEST_NAP
-        if first is not None and first > now:
-            self._nap = min(LONGEST_NAP, (first - now).total_seconds())
-        elif first is not None:
-            for _, entry in await self._store.journal.waits_due(now, DUE):
-                found[entry.intake.lane].append(entry)
-        return found
+        if first is None or first > now:
+            return found, None if first is None else (first - now).total_seconds()
+        for _, entry in await self._store.journal.waits_due(now, DUE):
+            found[entry.intake.lane].append(entry)
+        return found, None
 
     def _ended(self, lane: str) -> None:
         del self._lanes[lane]
@@ -131,7 +131,7 @@ class Reader:
         """What waited and is due, then what is new. Raises StorageError; the lane is then as far as was written."""
         async with self._room:
             for entry in due:
-                await self._write(lane, [await self._readings.look(entry)], is_new=False)
+                await self._write(lane, [await self._readings.look(entry)])
             entries = await self._store.journal.read_intake(lane, BATCH)
             await self._read(lane, entries)
             if len(entries) == BATCH:
@@ -144,7 +144,7 @@ class Reader:
         async def flush() -> None:
             # What was read already does not wait for somebody else's slow server.
             done, batch[:] = list(batch), []
-            await self._write(lane, done, is_new=True)
+            await self._write(lane, done)
 
         for entry in entries:
             verdict = await self._readings.look(entry, before_asking=flush)
@@ -153,20 +153,18 @@ class Reader:
                 await flush()
         await flush()
 
-    async def _write(self, lane: str, verdicts: Sequence[Verdict], *, is_new: bool) -> None:
+    async def _write(self, lane: str, verdicts: Sequence[Verdict]) -> None:
         """In one commit; when that cannot be, each alone, so that the one which cannot be written costs no other. Raises StorageError."""
         if not verdicts:
             return
-        stream, upto = (Stream.INTAKE, verdicts[-1].seq) if is_new else (None, None)
-        changes = [change for verdict in verdicts for change in verdict.changes]
+        where: dict[str, Any] = {"stream": Stream.INTAKE, "lane": lane, "upto": verdicts[-1].seq}
         try:
-            await self._store.journal.commit(changes, stream=stream, lane=lane, upto=upto)
+            await self._store.journal.commit([change for verdict in verdicts for change in verdict.changes], **where)
         except (Fenced, Full, StoreDown):
             raise
         except Exception as error:  # noqa: BLE001  (a bug of ours must cost one entry, not a lane)
-            if len(verdicts) > 1:
-                for verdict in verdicts:
-                    await self._write(lane, [verdict], is_new=is_new)
+            if len(verdicts) == 1:
+                await self._store.journal.commit(self._readings.stuck(verdicts[0].seq, error).changes, **where)
                 return
-            stuck = self._readings.stuck(verdicts[0].seq, error)
-            await self._store.journal.commit(stuck.changes, stream=stream, lane=lane, upto=upto)
+            for verdict in verdicts:
+                await self._write(lane, [verdict])

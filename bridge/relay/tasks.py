@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+from bridge.ports import Clock
 
 __all__ = ["Tasks", "cancel"]
 
@@ -22,6 +24,15 @@ class Tasks:
         self._all.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    def call_after(self, seconds: float, clock: Clock, call: Callable[[], None]) -> None:
+        """Unless the loop has ended by then."""
+
+        async def wait() -> None:
+            await clock.sleep(max(0.0, seconds))
+            call()
+
+        self.start(wait())
 
     async def rest(self) -> None:
         """Until the bell rings, for the next time. Raises what a task of this loop raised."""

@@ -13,11 +13,12 @@ import pytest
 from bridge.changes import EraseEvent, PutActor
 from bridge.errors import StorageError, StoreDown, Unreachable
 from bridge.logs import configure
+from bridge.model.capability import Patience
 from bridge.model.ids import MATRIX, Native
 from bridge.ports import Awaits, Ignored, Read
 from storage import open_memory
 from tests.bridge.relay.brittle import Brittle, Death
-from tests.bridge.relay.script import Desk, asks, comes_to, person, points_at, says
+from tests.bridge.relay.script import Desk, Script, asks, comes_to, person, points_at, says
 from tests.bridge.relay.street import Sundial, when
 from tests.conformance.samples import NOW, edit, event
 
@@ -194,17 +195,36 @@ async def test_while_it_runs_what_is_accepted_is_read_at_once(desk: Desk) -> Non
         assert await desk.names() == ["said"]
 
 
-async def test_while_it_runs_what_waits_is_read_when_its_time_has_come(desk: Desk) -> None:
-    desk.script.unreachable["@bo:hs.example"] = Unreachable("hs.example does not answer", retry_after=0.4)
+async def test_while_it_runs_what_waits_is_read_just_when_its_time_has_come() -> None:
+    configure("error", form="json", strict=True)
+    clock = Sundial()
+    desk = Desk(open_memory(clock=clock), clock, Script(Patience(first=0.4, longest=30.0)))
+    desk.script.unreachable["@bo:hs.example"] = Unreachable("hs.example does not answer")
     async with running(desk):
         await desk.take(asks("said", "@bo:hs.example"))
         await when(lambda: desk.script.fetched)
         await quiet()
         desk.script.unreachable.clear()
-        for _ in range(80):
-            desk.clock.forward(1)
-            await quiet(20)
+        desk.clock.forward(0.5)
         await when(lambda: desk.script.reads)
+    await desk.store.close()
+
+
+async def test_while_it_runs_what_comes_for_a_busy_lane_is_read_as_soon_as_that_is_free(desk: Desk) -> None:
+    desk.script.gates["@slow:hs.example"] = gate = asyncio.Event()
+    async with running(desk):
+        await desk.take(asks("slow", "@slow:hs.example"))
+        await when(lambda: desk.script.asking)
+        await desk.take(says("after"))
+        await quiet()
+        gate.set()
+        await when(lambda: len(desk.script.reads) == 2)
+
+
+async def test_while_it_runs_a_long_backlog_is_read_without_a_pause(desk: Desk) -> None:
+    await desk.take(*(says(f"said{n}") for n in range(200)))
+    async with running(desk):
+        await when(lambda: len(desk.script.reads) == 200)
 
 
 async def test_a_store_in_trouble_is_waited_out(desk: Desk) -> None:
@@ -217,15 +237,15 @@ async def test_a_store_in_trouble_is_waited_out(desk: Desk) -> None:
     desk.another_reader(Brittle(desk.store, fail))
     async with running(desk):
         await desk.take(says("said"))
-        for _ in range(3):
-            await quiet()
-            desk.clock.forward(1)
-        assert len(desk.script.reads) <= 4, "it is not asked again and again"
+        for n in range(20):
+            await desk.take(says(f"more{n}"))
+            await quiet(50)
+        assert desk.script.reads.count(b"said") == 1, "it is not asked again and again, whatever comes meanwhile"
         away = False
         for _ in range(3):
             await quiet()
             desk.clock.forward(1)
-        assert await desk.names() == ["said"]
+        assert await desk.names() == ["said", *(f"more{n}" for n in range(20))]
 
 
 async def test_what_was_read_is_counted(desk: Desk) -> None:

@@ -37,6 +37,17 @@ async def test_what_cannot_be_fetched_waits_and_its_lane_goes_on(desk: Desk) -> 
     assert await desk.waits() == {}
 
 
+async def test_what_waited_in_one_lane_is_read_in_the_order_in_which_it_came(desk: Desk) -> None:
+    desk.script.unreachable["@bo:hs.example"] = Unreachable("busy", retry_after=100.0)
+    desk.script.unreachable["@lee:hs.example"] = Unreachable("hs.example does not answer")
+    await desk.take(asks("first", "@bo:hs.example"), asks("second", "@lee:hs.example"))
+    await desk.settle()
+    desk.script.unreachable.clear()
+    desk.clock.forward(200)
+    await desk.settle()
+    assert await desk.names() == ["first", "second"]
+
+
 async def test_a_server_that_says_when_to_come_back_is_not_asked_sooner(desk: Desk) -> None:
     desk.script.unreachable["@bo:hs.example"] = Unreachable("busy", retry_after=900.0)
     await desk.take(asks("said", "@bo:hs.example"))
