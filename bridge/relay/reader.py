@@ -26,7 +26,7 @@ LANES_AT_ONCE = 16
 BATCH = 64
 """Entries of one lane that share a commit."""
 
-DUE = 256
+DUE = 64
 """Waits looked at in one round."""
 
 LONGEST_NAP = 1.0
