@@ -137,6 +137,17 @@ async def test_a_server_that_does_not_answer_is_probed_by_one_item_and_its_circu
         assert [each.event_id for each in street.letters.taken[where]] == ids(said), where
 
 
+async def test_what_is_new_for_a_server_that_was_silent_for_days_does_not_begin_with_minutes(street: Street) -> None:
+    await street.hear("near")
+    (said,) = await street.say("said")
+    street.letters.always["near.example"] = Retry("no answer", scope=Scope.HOST)
+    await street.until(days=2)
+    sends = sum(street.letters.sends.values())
+    await street.take_back(said)
+    await street.until(days=1, every=60)
+    assert sum(street.letters.sends.values()) - sends <= 6
+
+
 async def test_another_server_does_not_feel_it(street: Street) -> None:
     await street.hear("near", "far")
     said = await street.say(*(f"said{n}" for n in range(5)))
@@ -221,6 +232,9 @@ async def test_a_week_without_an_answer_ends_as_exactly_one_gap(street: Street) 
     await street.until(days=8)
     assert await street.rows("gaps", "dead") == {"gaps": 1, "dead": 0}
     assert await street.store.deliveries.lanes(street.clock.now() + timedelta(days=9), 10) == ()
+    await street.say("into the void")
+    await street.until(days=0.5)
+    assert await street.rows("gaps", "dead") == {"gaps": 2, "dead": 0}, "a server silent for so long gets one try, not another week"
     del street.letters.always["dead.example"]
     (said,) = await street.say("said again")
     await street.until(days=1)
