@@ -71,13 +71,14 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class Backlog(msgspec.Struct, frozen=True):
-    """Rows not yet done and the age of the oldest in seconds, per stream; holds open; dead letters; free disk in bytes."""
+    """Rows not yet done and the age of the oldest in seconds, per stream; holds open; dead letters; free disk in bytes (None where
+    a database elsewhere does not say)."""
 
     rows: Mapping[str, int]
     oldest: Mapping[str, float]
     holds: int
     dead: int
-    disk_free: int
+    disk_free: int | None
 
 
 class Journal(Protocol):

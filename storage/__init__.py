@@ -1,6 +1,6 @@
 """Everything that survives a restart."""
 
 from storage.memory import open_memory
-from storage.store import SqlStore, open_store
+from storage.store import SqlStore, connect_store, open_store
 
-__all__ = ["SqlStore", "open_memory", "open_store"]
+__all__ = ["SqlStore", "connect_store", "open_memory", "open_store"]

@@ -1,4 +1,5 @@
-"""Opens SQLite so that what a commit returned for survives a power cut, and no two transactions ever read the same old value.
+"""What a database is to the ports; and SQLite, opened so that what a commit returned for survives a power cut and nobody writes over what
+another has just written.
 
 Libraries.md 2.6: without BEGIN IMMEDIATE ten concurrent read-add-write transactions end at one, silently. Engine.md section 6: below
 `synchronous=FULL` a quarter of the acknowledged events is gone after a power cut.
@@ -15,12 +16,15 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from bridge.errors import BridgeError, Conflict, Full, OperatorError, StoreDown
+from bridge.errors import BridgeError, Conflict, Full, Invariant, OperatorError, StoreDown
 
 __all__ = ["Database", "open_engine", "translated"]
 
 T = TypeVar("T")
 P = TypeVar("P")
+
+_FULL = frozenset({"53100", "53200"})
+"""SQLSTATE of PostgreSQL: disk full, out of memory."""
 
 
 class Database(Protocol):
@@ -35,7 +39,10 @@ class Database(Protocol):
         ...
 
     async def gather(self, work: Callable[[Connection, list[P]], list[T]], value: P) -> T:
-        """As `write`, but values of neighbours with the same `work` are handed over together, in the order of the calls."""
+        """As `write`, but values of neighbours with the same `work` are handed over together, in the order of the calls.
+
+        On PostgreSQL such calls take turns with each other and not with `write`, so that a door never waits for a loop: `work` must be right
+        whatever `write` does meanwhile."""
         ...
 
     async def truncate(self) -> None:
@@ -97,11 +104,14 @@ def translated(error: BaseException) -> BaseException:
     if isinstance(error, BridgeError) or not isinstance(error, DBAPIError):
         return error
     said = str(error.orig)
+    state: str = getattr(error.orig, "sqlstate", None) or ""
     if isinstance(error, IntegrityError):
         ours: BridgeError = Conflict("Someone else wrote first.", private=said)
-    elif "full" in said:
+    elif state.startswith("22"):  # a value that the column cannot hold: the same the next time, so it must not be waited out
+        ours = Invariant("The store cannot hold this.", private=said)
+    elif state in _FULL or (not state and "full" in said):
         ours = Full("The disk of this node is full; come back later.", private=said, remedy="Free some space on the database's disk.")
     else:
-        ours = StoreDown("The store does not answer.", private=said, remedy="Look at the disk the database is on.")
+        ours = StoreDown("The store does not answer.", private=said, remedy="Look at the database, and at the disk it is on.")
     ours.__cause__ = error
     return ours

@@ -14,8 +14,8 @@ from bridge.errors import Full, OperatorError
 
 __all__ = ["Free", "Lock", "free_space", "refuse_network", "refuse_old", "refuse_unsafe", "require_room"]
 
-Free = Callable[[], tuple[int, int]]
-"""Free and total bytes of the disk the database is on."""
+Free = Callable[[], tuple[int, int] | None]
+"""Free and total bytes of the disk the database is on; None where that cannot be known."""
 
 _SAFE_SYNCHRONOUS = {"full": 2, "2": 2, "extra": 3, "3": 3}
 
@@ -109,7 +109,7 @@ class Lock:
             self._file = None
 
 
-def free_space(folder: Path) -> Free:
+def free_space(folder: Path) -> Callable[[], tuple[int, int]]:
     def ask() -> tuple[int, int]:
         usage = shutil.disk_usage(folder)
         return usage.free, usage.total
@@ -119,8 +119,9 @@ def free_space(folder: Path) -> Free:
 
 def require_room(free: Free, min_free_percent: float) -> None:
     """Raises Full while less of the disk is free than the operator wants kept."""
-    left, total = free()
-    if left * 100 < total * min_free_percent:
+    room = free()
+    if room is not None and room[0] * 100 < room[1] * min_free_percent:
+        left, total = room
         raise Full(
             "The disk of this node is almost full; come back later.",
             private=f"{left} of {total} bytes free, under {min_free_percent} %",

@@ -196,7 +196,7 @@ class SqlJournal:
         return await self._database.read(lambda connection: record_of(connection, event_id))
 
     async def backlog(self, now: datetime) -> Backlog:
-        return await self._database.read(lambda connection: _backlog(connection, micros(now), self._free()[0]))
+        return await self._database.read(lambda connection: _backlog(connection, micros(now), self._free()))
 
 
 def _move(connection: Connection, stream: Stream, lane: str, upto: int) -> None:
@@ -236,7 +236,7 @@ def _wait(row: Row[*tuple[Any, ...]]) -> Wait:
     return Wait(row.seq, moment(row.due_at), row.because, row.tries, native_or_none(row.awaited), row.stuck)
 
 
-def _backlog(connection: Connection, now: int, free: int) -> Backlog:
+def _backlog(connection: Connection, now: int, room: tuple[int, int] | None) -> Backlog:
     floor = connection.execute(_LOWEST).scalar()
     ask = {
         "intake": connection.execute(_TODO_INTAKE).one(),
@@ -251,5 +251,5 @@ def _backlog(connection: Connection, now: int, free: int) -> Backlog:
         oldest={name: 0.0 if since is None else max(0.0, (now - since) / 1e6) for name, (_, since) in ask.items()},
         holds=connection.execute(_HOLDS).scalar_one(),
         dead=connection.execute(_DEAD).scalar_one(),
-        disk_free=free,
+        disk_free=None if room is None else room[0],
     )

@@ -31,8 +31,4 @@ def open_memory(
             seed(connection)
             require_seal(connection, Seal(secret_key))
         database = Inline(engine)
-    return SqlStore(database, secret_key, clock or WallClock(), free=free or _endless, min_free_percent=min_free_percent)
-
-
-def _endless() -> tuple[int, int]:
-    return 1, 1
+    return SqlStore(database, secret_key, clock or WallClock(), free=free or (lambda: None), min_free_percent=min_free_percent)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, text
+
+from storage.dialect import TEXT
 
 __all__ = ["NEVER", "metadata"]
 
@@ -32,7 +34,7 @@ def _to(ref: str | None) -> list[ForeignKey]:
 
 
 def _text(name: str, comment: str, *, key: bool = False, null: bool = False, to: str | None = None) -> Column[Any]:
-    return Column(name, String, *_to(to), primary_key=key, nullable=null and not key, comment=comment)
+    return Column(name, TEXT, *_to(to), primary_key=key, nullable=null and not key, comment=comment)
 
 
 def _number(

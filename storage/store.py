@@ -1,31 +1,36 @@
-"""Opens everything that survives a restart: one SQLite file, all ports over the same tables."""
+"""Opens everything that survives a restart: one SQLite file or one PostgreSQL database, all ports over the same tables."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from bridge.errors import OperatorError
+from bridge.errors import OperatorError, StorageError
 from bridge.ports import Clock
 from storage.decisions import SqlDecisions
 from storage.deliveries import SqlDeliveries
 from storage.directory import SqlDirectory
+from storage.disk import Disk
 from storage.engine import Database, open_engine, translated
 from storage.guard import Free, Lock, free_space, refuse_network, refuse_old, refuse_unsafe
 from storage.heads import seed
 from storage.hints import Hints, WallClock
 from storage.journal import SqlJournal
 from storage.keys import Seal, SqlKeys, require_seal
+from storage.lines import Lines
 from storage.migrations import upgrade
+from storage.notify import SharedHints
 from storage.objects import SqlObjects
+from storage.postgres import Server, local_folder, require_safe
 from storage.retention import Retention, Swept, sweep
 from storage.threads import Threads
 
-__all__ = ["SqlStore", "open_store"]
+__all__ = ["SqlStore", "connect_store", "open_store"]
 
 
 class SqlStore:
@@ -39,11 +44,13 @@ class SqlStore:
         *,
         free: Free,
         min_free_percent: float = 10.0,
-        lock: Lock | None = None,
+        hints: Hints | None = None,
+        closed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`closed` is called after the last transaction has ended."""
         self.database = database
-        self._lock = lock
-        self.journal = SqlJournal(database, Hints(clock), secret_key, free, min_free_percent)
+        self._closed = closed
+        self.journal = SqlJournal(database, hints or Hints(clock), secret_key, free, min_free_percent)
         self.deliveries = SqlDeliveries(database)
         self.directory = SqlDirectory(database)
         self.objects = SqlObjects(database)
@@ -61,8 +68,8 @@ class SqlStore:
     async def close(self) -> None:
         """Finishes what is under way. A second call does nothing."""
         await self.database.close()
-        if self._lock is not None:
-            self._lock.release()
+        if self._closed is not None:
+            await self._closed()
 
 
 def open_store(
@@ -101,13 +108,72 @@ def open_store(
     except (OSError, OperatorError):
         lock.release()
         raise
+
+    async def release() -> None:
+        lock.release()
+
     return SqlStore(
         Threads(writing, reading, readers=readers),
         secret_key,
         clock or WallClock(),
         free=free or free_space(path.parent),
         min_free_percent=min_free_percent,
-        lock=lock,
+        closed=release,
+    )
+
+
+async def connect_store(
+    url: str,
+    secret_key: bytes,
+    clock: Clock | None = None,
+    *,
+    password: str = "",
+    min_free_percent: float = 10.0,
+    readers: int = 4,
+) -> SqlStore:
+    """A PostgreSQL database, which other processes may have open too. Brings the tables up to date.
+
+    Raises OperatorError, before anything is written, for unsafe settings of the server, another key file, a database of a newer release,
+    and a server that does not let us in.
+    """
+    server = Server(url, password)
+    database = Lines(server, readers=readers)
+
+    def prepare(connection: Connection) -> Path | None:
+        require_safe(connection)
+        upgrade(connection)
+        seed(connection)
+        require_seal(connection, Seal(secret_key))
+        return local_folder(connection, url)
+
+    try:
+        folder = await database.write(prepare)
+    except StorageError as error:
+        await database.close()
+        raise OperatorError(f"storage: {error.private}", remedy=error.remedy) from error
+    except BaseException:
+        await database.close()
+        raise
+    clock = clock or WallClock()
+    hints = SharedHints(clock, server)
+    hints.start()
+    disk = None if folder is None else Disk(folder)
+    if disk is not None:
+        await disk.start()
+
+    async def stop() -> None:
+        await hints.stop()
+        if disk is not None:
+            await disk.stop()
+
+    return SqlStore(
+        database,
+        secret_key,
+        clock,
+        free=disk or (lambda: None),
+        min_free_percent=min_free_percent,
+        hints=hints,
+        closed=stop,
     )
 
 

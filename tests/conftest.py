@@ -58,6 +58,9 @@ MAY_BLOCK = (
     # Opening and closing: once, before there is anybody to wait, or after.
     ("storage/store.py", ("open_store", "close")),
     ("storage/memory.py", ("open_memory",)),
+    ("storage/migrations/__init__.py", ("upgrade",)),
+    # Where libpq's password file and certificates are, once a session; the driver itself looks there.
+    ("storage/postgres.py", ("connect",)),
     ("storage/threads.py", ("close",)),
     ("bridge/settings.py", ("read",)),
     ("bridge/keyfiles.py", ("read_secrets", "require_private", "write_private")),

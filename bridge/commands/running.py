@@ -69,7 +69,8 @@ def status(context: click.Context, json: bool) -> None:
     click.echo(f"{found.communities} communities, {found.backlog.holds} holds, {found.backlog.dead} dead letters")
     rows = [(name, str(count), span(found.backlog.oldest.get(name, 0)) if count else "") for name, count in found.backlog.rows.items()]
     click.echo(table(("STREAM", "WAITING", "OLDEST"), rows))
-    click.echo(f"Free disk: {found.backlog.disk_free / 1e9:.1f} GB")
+    room = found.backlog.disk_free
+    click.echo(f"Free disk: {'only the database server knows' if room is None else f'{room / 1e9:.1f} GB'}")
 
 
 @click.command()

@@ -110,8 +110,9 @@ def known_intake(connection: Connection, keys: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for start in range(0, len(keys), _KEYS):
         part = keys[start : start + _KEYS]
-        found.update((key, seq) for key, seq in connection.execute(_SEEN, {"which": "intake", "keys": part}))
+        # The log first: a key that a sweep moves meanwhile is then found in one of the two, on PostgreSQL as well.
         found.update((key, seq) for key, seq in connection.execute(_KNOWN_INTAKE, {"keys": part}))
+        found.update((key, seq) for key, seq in connection.execute(_SEEN, {"which": "intake", "keys": part}))
     return found
 
 

@@ -12,58 +12,59 @@ branch_labels = None
 depends_on = None
 
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     op.create_table('actors',
-        sa.Column('native', sa.String(), nullable=False, comment='native of the account'),
+        sa.Column('native', TEXT, nullable=False, comment='native of the account'),
         sa.Column('at', sa.BigInteger(), nullable=False, comment='moment it was fetched'),
         sa.Column('body', sa.LargeBinary(), nullable=False, comment='the account as last seen'),
         sa.PrimaryKeyConstraint('native', name='pk_actors'),
         comment='Foreign accounts as last fetched.'
     )
     op.create_table('channels',
-        sa.Column('id', sa.String(), nullable=False, comment='channel id'),
-        sa.Column('community', sa.String(), nullable=False, comment='community'),
+        sa.Column('id', TEXT, nullable=False, comment='channel id'),
+        sa.Column('community', TEXT, nullable=False, comment='community'),
         sa.PrimaryKeyConstraint('id', name='pk_channels'),
         comment='The places that carry one conversation.'
     )
     op.create_index('ix_channels_community', 'channels', ['community'], unique=False)
     op.create_table('communities',
-        sa.Column('id', sa.String(), nullable=False, comment='community id'),
-        sa.Column('handle', sa.String(), nullable=False, comment="the group's name on the fediverse"),
-        sa.Column('name', sa.String(), nullable=False, comment='name people read'),
-        sa.Column('about', sa.String(), nullable=False, comment='what it is about'),
+        sa.Column('id', TEXT, nullable=False, comment='community id'),
+        sa.Column('handle', TEXT, nullable=False, comment="the group's name on the fediverse"),
+        sa.Column('name', TEXT, nullable=False, comment='name people read'),
+        sa.Column('about', TEXT, nullable=False, comment='what it is about'),
         sa.Column('retired', sa.Boolean(), server_default=sa.text('false'), nullable=False, comment='it has ended'),
         sa.PrimaryKeyConstraint('id', name='pk_communities'),
         comment='Communities whose home is this node.'
     )
     op.create_table('consents',
-        sa.Column('actor', sa.String(), nullable=False, comment='native of the person'),
-        sa.Column('community', sa.String(), nullable=False, comment='community'),
-        sa.Column('state', sa.String(), nullable=False, comment='off, ask, quiet or on'),
+        sa.Column('actor', TEXT, nullable=False, comment='native of the person'),
+        sa.Column('community', TEXT, nullable=False, comment='community'),
+        sa.Column('state', TEXT, nullable=False, comment='off, ask, quiet or on'),
         sa.Column('body', sa.LargeBinary(), nullable=False, comment='the whole consent'),
         sa.PrimaryKeyConstraint('actor', 'community', name='pk_consents'),
         comment='What people said about crossing.'
     )
     op.create_table('conversations',
-        sa.Column('actor', sa.String(), nullable=False, comment='native of the person'),
-        sa.Column('place', sa.String(), nullable=False, comment='native of the private room'),
+        sa.Column('actor', TEXT, nullable=False, comment='native of the person'),
+        sa.Column('place', TEXT, nullable=False, comment='native of the private room'),
         sa.PrimaryKeyConstraint('actor', name='pk_conversations'),
         comment='Where the bot talks with a person.'
     )
     op.create_index('ix_conversations_place', 'conversations', ['place'], unique=False)
     op.create_table('copies',
-        sa.Column('object', sa.String(), nullable=False, comment='object id'),
-        sa.Column('place', sa.String(), nullable=False, comment='native of the place'),
-        sa.Column('native', sa.String(), nullable=False, comment='native of the copy'),
+        sa.Column('object', TEXT, nullable=False, comment='object id'),
+        sa.Column('place', TEXT, nullable=False, comment='native of the place'),
+        sa.Column('native', TEXT, nullable=False, comment='native of the copy'),
         sa.PrimaryKeyConstraint('object', 'place', name='pk_copies'),
         comment='What a place calls its copy of an object.'
     )
     op.create_index('ix_copies_native', 'copies', ['native'], unique=False)
     op.create_table('cursors',
-        sa.Column('stream', sa.String(), nullable=False, comment='intake or events'),
-        sa.Column('lane', sa.String(), nullable=False, comment='lane of intake, or community'),
+        sa.Column('stream', TEXT, nullable=False, comment='intake or events'),
+        sa.Column('lane', TEXT, nullable=False, comment='lane of intake, or community'),
         sa.Column('position', sa.BigInteger(), server_default='0', nullable=False, comment='everything up to here is done'),
         sa.Column('head', sa.BigInteger(), server_default='0', nullable=False, comment='last entry of the lane'),
         sa.PrimaryKeyConstraint('stream', 'lane', name='pk_cursors'),
@@ -72,8 +73,8 @@ def upgrade() -> None:
     op.create_index('ix_cursors_behind', 'cursors', ['stream'], unique=False,
         sqlite_where=sa.text('head > position'), postgresql_where=sa.text('head > position'))
     op.create_table('decisions',
-        sa.Column('event', sa.String(), nullable=False, comment='event id'),
-        sa.Column('norms', sa.String(), nullable=False, comment='version of the norms in force'),
+        sa.Column('event', TEXT, nullable=False, comment='event id'),
+        sa.Column('norms', TEXT, nullable=False, comment='version of the norms in force'),
         sa.Column('verdict', sa.BigInteger(), nullable=False, comment='strictest verdict'),
         sa.Column('at', sa.BigInteger(), nullable=False, comment='moment of the decision'),
         sa.Column('body', sa.LargeBinary(), nullable=False, comment='the decision; people and arguments are cut when nothing crossed'),
@@ -83,9 +84,9 @@ def upgrade() -> None:
     op.create_index('ix_decisions_at', 'decisions', ['at'], unique=False)
     op.create_table('destinations',
         sa.Column('id', NUMBER, autoincrement=False, nullable=False, comment='our number for it'),
-        sa.Column('protocol', sa.String(), nullable=False, comment='which adapter sends there'),
-        sa.Column('address', sa.String(), nullable=False, comment='inbox URL, room id or loopback place'),
-        sa.Column('host', sa.String(), nullable=False, comment='server: circuit and pace are per host'),
+        sa.Column('protocol', TEXT, nullable=False, comment='which adapter sends there'),
+        sa.Column('address', TEXT, nullable=False, comment='inbox URL, room id or loopback place'),
+        sa.Column('host', TEXT, nullable=False, comment='server: circuit and pace are per host'),
         sa.PrimaryKeyConstraint('id', name='pk_destinations'),
         comment='Where requests go.'
     )
@@ -93,15 +94,15 @@ def upgrade() -> None:
     op.create_index('ix_destinations_protocol_address', 'destinations', ['protocol', 'address'], unique=True)
     op.create_table('events',
         sa.Column('seq', NUMBER, autoincrement=False, nullable=False, comment='position in the stream'),
-        sa.Column('id', sa.String(), nullable=False, comment='event id'),
-        sa.Column('community', sa.String(), nullable=False, comment='lane: events of one community are in one order'),
-        sa.Column('place', sa.String(), nullable=False, comment='native of the place it was said in'),
-        sa.Column('kind', sa.String(), nullable=False, comment='content type'),
-        sa.Column('object', sa.String(), nullable=False, comment='object it is about (its own id when it makes one)'),
+        sa.Column('id', TEXT, nullable=False, comment='event id'),
+        sa.Column('community', TEXT, nullable=False, comment='lane: events of one community are in one order'),
+        sa.Column('place', TEXT, nullable=False, comment='native of the place it was said in'),
+        sa.Column('kind', TEXT, nullable=False, comment='content type'),
+        sa.Column('object', TEXT, nullable=False, comment='object it is about (its own id when it makes one)'),
         sa.Column('received_at', sa.BigInteger(), nullable=False, comment='moment of receipt'),
         sa.Column('intake', sa.BigInteger(), nullable=True, comment='entry it was read from'),
         sa.Column('body', sa.LargeBinary(), nullable=True, comment='the event; null once erased'),
-        sa.Column('ended', sa.String(), nullable=True, comment='how it ended, for people; empty while it has not'),
+        sa.Column('ended', TEXT, nullable=True, comment='how it ended, for people; empty while it has not'),
         sa.PrimaryKeyConstraint('seq', name='pk_events'),
         comment='EVENTS: what was understood, in one total order per community.'
     )
@@ -111,9 +112,9 @@ def upgrade() -> None:
     op.create_index('ix_events_unread', 'events', ['community', 'seq'], unique=False,
         sqlite_where=sa.text('body IS NOT NULL'), postgresql_where=sa.text('body IS NOT NULL'))
     op.create_table('follows',
-        sa.Column('actor', sa.String(), nullable=False, comment='native of the follower'),
-        sa.Column('target', sa.String(), nullable=False, comment='native of the followed'),
-        sa.Column('request', sa.String(), nullable=False, comment='id of the Follow, embedded in its Accept'),
+        sa.Column('actor', TEXT, nullable=False, comment='native of the follower'),
+        sa.Column('target', TEXT, nullable=False, comment='native of the followed'),
+        sa.Column('request', TEXT, nullable=False, comment='id of the Follow, embedded in its Accept'),
         sa.Column('since', sa.BigInteger(), nullable=False, comment='moment it was asked'),
         sa.Column('accepted', sa.BigInteger(), nullable=True, comment='moment it was accepted; null while pending'),
         sa.PrimaryKeyConstraint('actor', 'target', name='pk_follows'),
@@ -121,12 +122,12 @@ def upgrade() -> None:
     )
     op.create_index('ix_follows_target_actor', 'follows', ['target', 'actor'], unique=False)
     op.create_table('ghosts',
-        sa.Column('native', sa.String(), nullable=False, comment='native of the ghost'),
-        sa.Column('protocol', sa.String(), nullable=False, comment='where the ghost lives'),
-        sa.Column('of', sa.String(), nullable=False, comment='native of the one it stands for'),
-        sa.Column('handle', sa.String(), nullable=False, comment='bare name as shown'),
-        sa.Column('folded', sa.String(), nullable=False, comment='bare name in lower case, for look-up'),
-        sa.Column('community', sa.String(), nullable=True, comment='community it belongs to'),
+        sa.Column('native', TEXT, nullable=False, comment='native of the ghost'),
+        sa.Column('protocol', TEXT, nullable=False, comment='where the ghost lives'),
+        sa.Column('of', TEXT, nullable=False, comment='native of the one it stands for'),
+        sa.Column('handle', TEXT, nullable=False, comment='bare name as shown'),
+        sa.Column('folded', TEXT, nullable=False, comment='bare name in lower case, for look-up'),
+        sa.Column('community', TEXT, nullable=True, comment='community it belongs to'),
         sa.Column('since', sa.BigInteger(), nullable=True, comment='moment it came to be'),
         sa.Column('ended', sa.BigInteger(), nullable=True, comment='moment it was taken back'),
         sa.Column('body', sa.LargeBinary(), nullable=False, comment='the whole ghost'),
@@ -139,25 +140,25 @@ def upgrade() -> None:
     op.create_index('ix_ghosts_protocol_folded', 'ghosts', ['protocol', 'folded'], unique=False)
     op.create_index('ix_ghosts_protocol_of', 'ghosts', ['protocol', 'of'], unique=False)
     op.create_table('heads',
-        sa.Column('name', sa.String(), nullable=False, comment='stream or kind of number: intake, events, out, destination, dead, object, roster'),
+        sa.Column('name', TEXT, nullable=False, comment='stream or kind of number: intake, events, out, destination, dead, object, roster'),
         sa.Column('seq', sa.BigInteger(), server_default='0', nullable=False, comment='last number given out'),
         sa.PrimaryKeyConstraint('name', name='pk_heads'),
         comment='Where every sequence stands; updating a row orders its writers.'
     )
     op.create_table('holds',
-        sa.Column('event', sa.String(), nullable=False, comment='event that waits'),
-        sa.Column('community', sa.String(), nullable=False, comment='community'),
-        sa.Column('object', sa.String(), nullable=False, comment='object it would bring into being'),
-        sa.Column('author', sa.String(), nullable=True, comment='native of its author; null once ended'),
-        sa.Column('kind', sa.String(), nullable=False, comment='grace, ask, review or parent'),
-        sa.Column('code', sa.String(), nullable=False, comment='reason as a code'),
+        sa.Column('event', TEXT, nullable=False, comment='event that waits'),
+        sa.Column('community', TEXT, nullable=False, comment='community'),
+        sa.Column('object', TEXT, nullable=False, comment='object it would bring into being'),
+        sa.Column('author', TEXT, nullable=True, comment='native of its author; null once ended'),
+        sa.Column('kind', TEXT, nullable=False, comment='grace, ask, review or parent'),
+        sa.Column('code', TEXT, nullable=False, comment='reason as a code'),
         sa.Column('since', sa.BigInteger(), nullable=False, comment='moment it began to wait'),
         sa.Column('due_at', sa.BigInteger(), nullable=False, comment='moment at which time decides'),
-        sa.Column('on_expiry', sa.String(), nullable=False, comment='what time decides'),
+        sa.Column('on_expiry', TEXT, nullable=False, comment='what time decides'),
         sa.Column('body', sa.LargeBinary(), nullable=True, comment='the event as it would cross; null once ended'),
-        sa.Column('handle', sa.String(), nullable=False, comment="the author's handle; empty once ended"),
-        sa.Column('waited', sa.String(), nullable=False, comment='codes it has waited for before, space separated'),
-        sa.Column('ended', sa.String(), nullable=True, comment='how the wait ended; null while it goes on'),
+        sa.Column('handle', TEXT, nullable=False, comment="the author's handle; empty once ended"),
+        sa.Column('waited', TEXT, nullable=False, comment='codes it has waited for before, space separated'),
+        sa.Column('ended', TEXT, nullable=True, comment='how the wait ended; null while it goes on'),
         sa.Column('ended_at', sa.BigInteger(), nullable=True, comment='moment it ended'),
         sa.PrimaryKeyConstraint('event', name='pk_holds'),
         comment='Events that wait: rows with a due time, never a pinned cursor.'
@@ -167,25 +168,25 @@ def upgrade() -> None:
     op.create_index('ix_holds_object', 'holds', ['object'], unique=False,
         sqlite_where=sa.text('ended IS NULL'), postgresql_where=sa.text('ended IS NULL'))
     op.create_table('hosts',
-        sa.Column('host', sa.String(), nullable=False, comment='server name'),
+        sa.Column('host', TEXT, nullable=False, comment='server name'),
         sa.Column('fails', sa.BigInteger(), server_default='0', nullable=False, comment='failures in a row; 0 is a closed circuit'),
         sa.Column('next_at', sa.BigInteger(), server_default='0', nullable=False, comment='moment before which nothing is sent'),
         sa.Column('first_failure_at', sa.BigInteger(), nullable=True, comment='since when it has not answered'),
         sa.Column('last_failure_at', sa.BigInteger(), nullable=True, comment='the newest failure counted'),
-        sa.Column('last_error', sa.String(), nullable=True, comment='why'),
+        sa.Column('last_error', TEXT, nullable=True, comment='why'),
         sa.PrimaryKeyConstraint('host', name='pk_hosts'),
         comment='Circuits of servers that do not answer; a healthy server has no row.'
     )
     op.create_table('intake',
         sa.Column('seq', NUMBER, autoincrement=False, nullable=False, comment='position in the stream'),
-        sa.Column('key', sa.String(), nullable=False, comment='derived from the envelope; a repeat has the same'),
-        sa.Column('lane', sa.String(), nullable=False, comment="room id or the signer's host"),
-        sa.Column('protocol', sa.String(), nullable=False, comment='which adapter reads it'),
-        sa.Column('kind', sa.String(), nullable=False, comment="the adapter's word for what the bytes are"),
-        sa.Column('signer', sa.String(), nullable=True, comment='verified actor id; gone with the bytes'),
+        sa.Column('key', TEXT, nullable=False, comment='derived from the envelope; a repeat has the same'),
+        sa.Column('lane', TEXT, nullable=False, comment="room id or the signer's host"),
+        sa.Column('protocol', TEXT, nullable=False, comment='which adapter reads it'),
+        sa.Column('kind', TEXT, nullable=False, comment="the adapter's word for what the bytes are"),
+        sa.Column('signer', TEXT, nullable=True, comment='verified actor id; gone with the bytes'),
         sa.Column('received_at', sa.BigInteger(), nullable=False, comment='moment of receipt'),
         sa.Column('body', sa.LargeBinary(), nullable=True, comment='raw bytes; null once erased'),
-        sa.Column('why', sa.String(), nullable=True, comment='why it was ignored or refused'),
+        sa.Column('why', TEXT, nullable=True, comment='why it was ignored or refused'),
         sa.Column('refused', sa.Boolean(), server_default=sa.text('false'), nullable=False, comment='it broke a rule'),
         sa.PrimaryKeyConstraint('seq', name='pk_intake'),
         comment='INTAKE: what arrived, as it came, before anything was understood.'
@@ -193,38 +194,38 @@ def upgrade() -> None:
     op.create_index('ix_intake_key', 'intake', ['key'], unique=True)
     op.create_index('ix_intake_lane_seq', 'intake', ['lane', 'seq'], unique=False)
     op.create_table('keys',
-        sa.Column('owner', sa.String(), nullable=False, comment='native of the actor'),
-        sa.Column('kind', sa.String(), nullable=False, comment='rsa or ed25519'),
+        sa.Column('owner', TEXT, nullable=False, comment='native of the actor'),
+        sa.Column('kind', TEXT, nullable=False, comment='rsa or ed25519'),
         sa.Column('sealed', sa.LargeBinary(), nullable=False, comment='private PEM, AES-256-GCM with the key from the key file'),
         sa.Column('public', sa.LargeBinary(), nullable=False, comment='public PEM'),
         sa.PrimaryKeyConstraint('owner', 'kind', name='pk_keys'),
         comment='Our private keys, encrypted at rest.'
     )
     op.create_table('let_ins',
-        sa.Column('actor', sa.String(), nullable=False, comment='native of the person'),
-        sa.Column('community', sa.String(), nullable=False, comment='community'),
-        sa.Column('event', sa.String(), nullable=False, comment='event that was let in'),
+        sa.Column('actor', TEXT, nullable=False, comment='native of the person'),
+        sa.Column('community', TEXT, nullable=False, comment='community'),
+        sa.Column('event', TEXT, nullable=False, comment='event that was let in'),
         sa.PrimaryKeyConstraint('actor', 'community', 'event', name='pk_let_ins'),
         comment='Standing: items of theirs that were let in.'
     )
     op.create_table('meta',
-        sa.Column('name', sa.String(), nullable=False, comment='what: `seal` (proves that the key file belongs to this database)'),
+        sa.Column('name', TEXT, nullable=False, comment='what: `seal` (proves that the key file belongs to this database)'),
         sa.Column('value', sa.LargeBinary(), nullable=False, comment='its value'),
         sa.PrimaryKeyConstraint('name', name='pk_meta'),
         comment='Facts about the database itself.'
     )
     op.create_table('objects',
-        sa.Column('id', sa.String(), nullable=False, comment='object id'),
+        sa.Column('id', TEXT, nullable=False, comment='object id'),
         sa.Column('ordinal', sa.BigInteger(), nullable=False, comment='order in which objects came to be known'),
-        sa.Column('community', sa.String(), nullable=False, comment='community'),
-        sa.Column('channel', sa.String(), nullable=False, comment='channel'),
-        sa.Column('native', sa.String(), nullable=False, comment='native it was born with'),
-        sa.Column('place', sa.String(), nullable=False, comment='native of the place it was born in'),
-        sa.Column('author', sa.String(), nullable=False, comment='native of its author'),
-        sa.Column('kind', sa.String(), nullable=False, comment='content type'),
+        sa.Column('community', TEXT, nullable=False, comment='community'),
+        sa.Column('channel', TEXT, nullable=False, comment='channel'),
+        sa.Column('native', TEXT, nullable=False, comment='native it was born with'),
+        sa.Column('place', TEXT, nullable=False, comment='native of the place it was born in'),
+        sa.Column('author', TEXT, nullable=False, comment='native of its author'),
+        sa.Column('kind', TEXT, nullable=False, comment='content type'),
         sa.Column('audience', sa.BigInteger(), nullable=False, comment='level of the lattice'),
-        sa.Column('thread', sa.String(), nullable=True, comment='root object; null for a root'),
-        sa.Column('reply_to', sa.String(), nullable=True, comment='object it answers'),
+        sa.Column('thread', TEXT, nullable=True, comment='root object; null for a root'),
+        sa.Column('reply_to', TEXT, nullable=True, comment='object it answers'),
         sa.Column('crossed_at', sa.BigInteger(), nullable=True, comment='moment it crossed'),
         sa.Column('updated_at', sa.BigInteger(), nullable=True, comment='moment of its newest form'),
         sa.Column('retracted_at', sa.BigInteger(), nullable=True, comment='moment it was taken back'),
@@ -237,24 +238,24 @@ def upgrade() -> None:
     op.create_index('ix_objects_native', 'objects', ['native'], unique=False)
     op.create_index('ix_objects_thread_ordinal', 'objects', ['thread', 'ordinal'], unique=False)
     op.create_table('omissions',
-        sa.Column('event', sa.String(), nullable=False, comment='event id'),
-        sa.Column('place', sa.String(), nullable=False, comment='native of the place'),
-        sa.Column('code', sa.String(), nullable=False, comment='reason as a code'),
-        sa.Column('text', sa.String(), nullable=False, comment='reason as people read it'),
+        sa.Column('event', TEXT, nullable=False, comment='event id'),
+        sa.Column('place', TEXT, nullable=False, comment='native of the place'),
+        sa.Column('code', TEXT, nullable=False, comment='reason as a code'),
+        sa.Column('text', TEXT, nullable=False, comment='reason as people read it'),
         sa.PrimaryKeyConstraint('event', 'place', 'code', name='pk_omissions'),
         comment='What could not cross, with its reason.'
     )
     op.create_table('out',
         sa.Column('seq', NUMBER, autoincrement=False, nullable=False, comment='position in the stream'),
-        sa.Column('item', sa.String(), nullable=False, comment='item id'),
+        sa.Column('item', TEXT, nullable=False, comment='item id'),
         sa.Column('again', sa.BigInteger(), nullable=False, comment='0, or its own seq when an operator sent it again'),
-        sa.Column('event', sa.String(), nullable=False, comment='event it tells of'),
-        sa.Column('object', sa.String(), nullable=False, comment='object it is about'),
-        sa.Column('subject', sa.String(), nullable=False, comment='what a retraction of it would name: the object, or the event for a reaction'),
-        sa.Column('community', sa.String(), nullable=False, comment='community'),
-        sa.Column('place', sa.String(), nullable=False, comment='native of the place it is for'),
-        sa.Column('form', sa.String(), nullable=False, comment="the adapter's word for this form"),
-        sa.Column('kind', sa.String(), nullable=False, comment='content type'),
+        sa.Column('event', TEXT, nullable=False, comment='event it tells of'),
+        sa.Column('object', TEXT, nullable=False, comment='object it is about'),
+        sa.Column('subject', TEXT, nullable=False, comment='what a retraction of it would name: the object, or the event for a reaction'),
+        sa.Column('community', TEXT, nullable=False, comment='community'),
+        sa.Column('place', TEXT, nullable=False, comment='native of the place it is for'),
+        sa.Column('form', TEXT, nullable=False, comment="the adapter's word for this form"),
+        sa.Column('kind', TEXT, nullable=False, comment='content type'),
         sa.Column('urgent', sa.Boolean(), server_default=sa.text('false'), nullable=False, comment='which lane'),
         sa.Column('at', sa.BigInteger(), nullable=False, comment='moment it was written'),
         sa.Column('taken_back', sa.Boolean(), server_default=sa.text('false'), nullable=False, comment='its object was retracted'),
@@ -269,15 +270,15 @@ def upgrade() -> None:
     op.create_index('ix_out_taken_back', 'out', ['seq'], unique=False,
         sqlite_where=sa.text('taken_back AND body IS NOT NULL'), postgresql_where=sa.text('taken_back AND body IS NOT NULL'))
     op.create_table('peer_keys',
-        sa.Column('key_id', sa.String(), nullable=False, comment='full key id'),
-        sa.Column('owner', sa.String(), nullable=False, comment='actor it belongs to'),
+        sa.Column('key_id', TEXT, nullable=False, comment='full key id'),
+        sa.Column('owner', TEXT, nullable=False, comment='actor it belongs to'),
         sa.Column('public', sa.LargeBinary(), nullable=True, comment='public PEM; null when it could not be had'),
         sa.Column('at', sa.BigInteger(), nullable=False, comment='moment it was asked for'),
         sa.PrimaryKeyConstraint('key_id', name='pk_peer_keys'),
         comment='Keys of peers as last fetched.'
     )
     op.create_table('relayed',
-        sa.Column('hash', sa.String(), nullable=False, comment='keyed hash of author and words'),
+        sa.Column('hash', TEXT, nullable=False, comment='keyed hash of author and words'),
         sa.Column('until', sa.BigInteger(), nullable=False, comment='moment it is forgotten'),
         sa.PrimaryKeyConstraint('hash', name='pk_relayed'),
         comment='The loop guard.'
@@ -285,14 +286,14 @@ def upgrade() -> None:
     op.create_index('ix_relayed_until', 'relayed', ['until'], unique=False)
     op.create_table('rosters',
         sa.Column('id', NUMBER, autoincrement=False, nullable=False, comment='our number for it'),
-        sa.Column('name', sa.String(), nullable=False, comment='`followers:{community}`, `place:{native}` …'),
+        sa.Column('name', TEXT, nullable=False, comment='`followers:{community}`, `place:{native}` …'),
         sa.PrimaryKeyConstraint('id', name='pk_rosters'),
         comment='Standing sets of destinations.'
     )
     op.create_index('ix_rosters_name', 'rosters', ['name'], unique=True)
     op.create_table('seen',
-        sa.Column('stream', sa.String(), nullable=False, comment='intake or events'),
-        sa.Column('key', sa.String(), nullable=False, comment='intake key or event id'),
+        sa.Column('stream', TEXT, nullable=False, comment='intake or events'),
+        sa.Column('key', TEXT, nullable=False, comment='intake key or event id'),
         sa.Column('seq', sa.BigInteger(), nullable=False, comment='where it stood in the stream'),
         sa.Column('at', sa.BigInteger(), nullable=False, comment='moment its log row was deleted'),
         sa.PrimaryKeyConstraint('stream', 'key', name='pk_seen'),
@@ -300,21 +301,21 @@ def upgrade() -> None:
     )
     op.create_index('ix_seen_at', 'seen', ['at'], unique=False)
     op.create_table('tombstones',
-        sa.Column('key', sa.String(), nullable=False, comment='object id, or a keyed hash of a native id'),
+        sa.Column('key', TEXT, nullable=False, comment='object id, or a keyed hash of a native id'),
         sa.Column('at', sa.BigInteger(), nullable=False, comment='moment it was taken back'),
         sa.PrimaryKeyConstraint('key', name='pk_tombstones'),
         comment='What was taken back, even before it arrived: a late create stays dead.'
     )
     op.create_table('dead',
         sa.Column('id', NUMBER, autoincrement=False, nullable=False, comment='number people quote'),
-        sa.Column('item', sa.String(), nullable=False, comment='item id'),
-        sa.Column('event', sa.String(), nullable=False, comment='event id'),
-        sa.Column('subject', sa.String(), nullable=False, comment='what a retraction of it would name'),
-        sa.Column('kind', sa.String(), nullable=False, comment='content type'),
-        sa.Column('form', sa.String(), nullable=False, comment="the adapter's word for this form"),
+        sa.Column('item', TEXT, nullable=False, comment='item id'),
+        sa.Column('event', TEXT, nullable=False, comment='event id'),
+        sa.Column('subject', TEXT, nullable=False, comment='what a retraction of it would name'),
+        sa.Column('kind', TEXT, nullable=False, comment='content type'),
+        sa.Column('form', TEXT, nullable=False, comment="the adapter's word for this form"),
         sa.Column('urgent', sa.Boolean(), server_default=sa.text('false'), nullable=False, comment='which lane'),
         sa.Column('destination', sa.BigInteger(), nullable=False, comment='where it did not arrive'),
-        sa.Column('why', sa.String(), nullable=False, comment='what was answered'),
+        sa.Column('why', TEXT, nullable=False, comment='what was answered'),
         sa.Column('gone', sa.Boolean(), server_default=sa.text('false'), nullable=False, comment='the destination itself has ended'),
         sa.Column('attempts', sa.BigInteger(), nullable=False, comment='how often it was tried'),
         sa.Column('at', sa.BigInteger(), nullable=False, comment='moment it was given up'),
@@ -332,7 +333,7 @@ def upgrade() -> None:
         sa.Column('urgent', sa.Boolean(), nullable=False, comment='which lane'),
         sa.Column('from_seq', NUMBER, autoincrement=False, nullable=False, comment='given up: later than this'),
         sa.Column('to_seq', sa.BigInteger(), nullable=False, comment='and not later than this'),
-        sa.Column('why', sa.String(), nullable=False, comment='reason'),
+        sa.Column('why', TEXT, nullable=False, comment='reason'),
         sa.Column('at', sa.BigInteger(), nullable=False, comment='moment it was given up'),
         sa.ForeignKeyConstraint(['destination'], ['destinations.id'], ),
         sa.PrimaryKeyConstraint('destination', 'urgent', 'from_seq', name='pk_gaps'),
@@ -358,7 +359,7 @@ def upgrade() -> None:
         sa.Column('next_at', sa.BigInteger(), server_default='0', nullable=False, comment='moment before which nothing is sent'),
         sa.Column('first_failure_at', sa.BigInteger(), nullable=True, comment='since when nothing has worked'),
         sa.Column('last_failure_at', sa.BigInteger(), nullable=True, comment='the newest failure counted, so that a repeat is not'),
-        sa.Column('last_error', sa.String(), nullable=True, comment='why the last try failed'),
+        sa.Column('last_error', TEXT, nullable=True, comment='why the last try failed'),
         sa.ForeignKeyConstraint(['destination'], ['destinations.id'], ),
         sa.PrimaryKeyConstraint('destination', 'urgent', name='pk_lanes'),
         comment="One destination, one urgency: the courier's low-water mark."
@@ -367,7 +368,7 @@ def upgrade() -> None:
         sqlite_where=sa.text('awake IS NOT NULL'), postgresql_where=sa.text('awake IS NOT NULL'))
     op.create_table('members',
         sa.Column('roster', NUMBER, autoincrement=False, nullable=False, comment='which roster'),
-        sa.Column('member', sa.String(), nullable=False, comment='native of the one who hears'),
+        sa.Column('member', TEXT, nullable=False, comment='native of the one who hears'),
         sa.Column('destination', sa.BigInteger(), nullable=False, comment='where they hear'),
         sa.ForeignKeyConstraint(['destination'], ['destinations.id'], ),
         sa.ForeignKeyConstraint(['roster'], ['rosters.id'], ),
@@ -394,13 +395,13 @@ def upgrade() -> None:
     )
     op.create_index('ix_out_to_seq', 'out_to', ['seq'], unique=False)
     op.create_table('places',
-        sa.Column('native', sa.String(), nullable=False, comment='native of the place'),
-        sa.Column('channel', sa.String(), nullable=False, comment='channel it belongs to'),
+        sa.Column('native', TEXT, nullable=False, comment='native of the place'),
+        sa.Column('channel', TEXT, nullable=False, comment='channel it belongs to'),
         sa.Column('ordinal', sa.BigInteger(), nullable=False, comment='order inside the channel'),
-        sa.Column('kind', sa.String(), nullable=False, comment='room, group or foreign_group'),
-        sa.Column('name', sa.String(), nullable=False, comment='name people read'),
-        sa.Column('entry', sa.String(), nullable=False, comment='who may come in'),
-        sa.Column('history', sa.String(), nullable=False, comment='who may read back'),
+        sa.Column('kind', TEXT, nullable=False, comment='room, group or foreign_group'),
+        sa.Column('name', TEXT, nullable=False, comment='name people read'),
+        sa.Column('entry', TEXT, nullable=False, comment='who may come in'),
+        sa.Column('history', TEXT, nullable=False, comment='who may read back'),
         sa.Column('encrypted', sa.Boolean(), server_default=sa.text('false'), nullable=False, comment='words here are encrypted'),
         sa.ForeignKeyConstraint(['channel'], ['channels.id'], ),
         sa.PrimaryKeyConstraint('native', name='pk_places'),
@@ -408,8 +409,8 @@ def upgrade() -> None:
     )
     op.create_index('ix_places_channel_ordinal', 'places', ['channel', 'ordinal'], unique=False)
     op.create_table('reach',
-        sa.Column('subject', sa.String(), nullable=False, comment='object, or event for a reaction'),
-        sa.Column('place', sa.String(), nullable=False, comment='native of the place it went to'),
+        sa.Column('subject', TEXT, nullable=False, comment='object, or event for a reaction'),
+        sa.Column('place', TEXT, nullable=False, comment='native of the place it went to'),
         sa.Column('roster', NUMBER, autoincrement=False, nullable=False, comment='roster it was written to'),
         sa.Column('first_seq', sa.BigInteger(), nullable=False, comment='seq of the first such item'),
         sa.ForeignKeyConstraint(['roster'], ['rosters.id'], ),
@@ -417,8 +418,8 @@ def upgrade() -> None:
         comment='Which rosters ever heard of an object: outlives the log, so that a late retraction reaches everyone.'
     )
     op.create_table('reach_to',
-        sa.Column('subject', sa.String(), nullable=False, comment='object, or event for a reaction'),
-        sa.Column('place', sa.String(), nullable=False, comment='native of the place it went to'),
+        sa.Column('subject', TEXT, nullable=False, comment='object, or event for a reaction'),
+        sa.Column('place', TEXT, nullable=False, comment='native of the place it went to'),
         sa.Column('destination', NUMBER, autoincrement=False, nullable=False, comment='who received it besides the roster'),
         sa.ForeignKeyConstraint(['destination'], ['destinations.id'], ),
         sa.PrimaryKeyConstraint('subject', 'place', 'destination', name='pk_reach_to'),
@@ -427,9 +428,9 @@ def upgrade() -> None:
     op.create_table('waits',
         sa.Column('seq', NUMBER, autoincrement=False, nullable=False, comment='intake entry that waits'),
         sa.Column('due_at', sa.BigInteger(), nullable=True, comment='moment to try again; null waits for a person'),
-        sa.Column('why', sa.String(), nullable=False, comment='what it waits for, in words'),
+        sa.Column('why', TEXT, nullable=False, comment='what it waits for, in words'),
         sa.Column('tries', sa.BigInteger(), server_default='0', nullable=False, comment='how often it has waited'),
-        sa.Column('awaited', sa.String(), nullable=True, comment='native of the thing that has not arrived'),
+        sa.Column('awaited', TEXT, nullable=True, comment='native of the thing that has not arrived'),
         sa.Column('stuck', sa.Boolean(), server_default=sa.text('false'), nullable=False, comment='parked until a person looks at it'),
         sa.ForeignKeyConstraint(['seq'], ['intake.seq'], ),
         sa.PrimaryKeyConstraint('seq', name='pk_waits'),

@@ -1,0 +1,150 @@
+"""PostgreSQL as the ports need it: what queues up during a commit is the next commit, and all processes take turns at writing (ADR 0012)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar, cast
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bridge.errors import StoreDown
+from storage.engine import translated
+from storage.jobs import BATCH, Job, fail, finish, run_all
+from storage.postgres import Lost, Server
+
+__all__ = ["LOCKS", "Lines", "turn"]
+
+T = TypeVar("T")
+P = TypeVar("P")
+
+LOCKS: Final = 0x6D6F6F74
+"""First half of the number of every advisory lock of ours: `moot` in ASCII."""
+
+_WRITING: Final = 1
+_GATHERING: Final = 2
+
+_HELD_UP: Final = "10s"
+"""A process that is frozen inside a transaction loses its session, and its turn, after so long."""
+
+_PATIENCE: Final = "15s"
+"""Waiting for a turn longer than this is an error; longer than `_HELD_UP`, so that one frozen process fails nobody else."""
+
+
+def turn(connection: Connection, number: int = _WRITING) -> None:
+    """Waits until no other transaction of the database has this turn. It must be the first statement: what comes after it, at READ COMMITTED,
+    sees all that was committed before, so turns run as if there were one writer, and numbers are committed in their order."""
+    connection.execute(select(func.pg_advisory_xact_lock(LOCKS, number)))
+
+
+class Lines:
+    """A `Database` on one server. `readers`: how many read at once."""
+
+    def __init__(self, server: Server, *, readers: int = 4) -> None:
+        settings = {"idle_in_transaction_session_timeout": _HELD_UP, "lock_timeout": _PATIENCE}
+        self._writing = server.engine(sessions=2, isolation="READ COMMITTED", **settings)
+        self._reading = server.engine(sessions=readers, isolation="REPEATABLE READ", default_transaction_read_only="on", **settings)
+        self._lost = server.errors
+        self._writes = _Line(self._writing, _WRITING, self._lost)
+        self._gathers = _Line(self._writing, _GATHERING, self._lost)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        if self._writes.is_closed:
+            raise StoreDown("The store is closed.")
+        try:
+            async with self._reading.connect() as connection:
+                return await connection.run_sync(work)
+        except DBAPIError as error:
+            raise translated(error) from error
+        except self._lost as error:
+            raise _ours(error, self._lost) from error
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        return cast(T, await self._writes.put(Job(work, None)))
+
+    async def gather(self, work: Callable[[Connection, list[P]], list[T]], value: P) -> T:
+        return cast(T, await self._gathers.put(Job(work, (value,))))
+
+    async def truncate(self) -> None:
+        """Nothing to do: the server's own vacuum and checkpoints overwrite what was erased."""
+
+    async def close(self) -> None:
+        """Finishes what was asked for. A second call does nothing."""
+        await self._writes.close()
+        await self._gathers.close()
+        await self._writing.dispose()
+        await self._reading.dispose()
+
+
+class _Line:
+    """Calls that wait for their turn at writing."""
+
+    def __init__(self, engine: AsyncEngine, number: int, lost: Lost) -> None:
+        self._engine = engine
+        self._number = number
+        self._lost = lost
+        self._jobs: asyncio.Queue[Job | None] = asyncio.Queue()
+        self._task = asyncio.create_task(self._run(), name=f"storage-line-{number}")
+        self.is_closed = False
+
+    async def put(self, job: Job) -> object:
+        if self.is_closed:
+            raise StoreDown("The store is closed.")
+        self._jobs.put_nowait(job)
+        return await job.future
+
+    async def close(self) -> None:
+        if not self.is_closed:
+            self.is_closed = True
+            self._jobs.put_nowait(None)
+            await self._task
+
+    async def _run(self) -> None:
+        while (first := await self._jobs.get()) is not None:
+            batch = [first]
+            ending = False
+            while len(batch) < BATCH and not self._jobs.empty() and not ending:
+                job = self._jobs.get_nowait()
+                if job is None:
+                    ending = True
+                else:
+                    batch.append(job)
+            await self._commit(batch)
+            if ending:
+                return
+
+    async def _commit(self, batch: Sequence[Job]) -> None:
+        """All in one transaction; when one of them fails, nobody else may suffer: each again in its own. A lost server is lost for all."""
+        try:
+            await self._transact(lambda connection: run_all(connection, batch))
+        except Exception as error:  # noqa: BLE001  a loop: whoever failed is found and told
+            if len(batch) > 1 and not _is_lost(error, self._lost):
+                for job in batch:
+                    await self._commit([job])
+                return
+            for job in batch:
+                fail(job, _ours(error, self._lost))
+            return
+        finish(batch)
+
+    async def _transact(self, work: Callable[[Connection], None]) -> None:
+        def within(connection: Connection) -> None:
+            turn(connection, self._number)
+            work(connection)
+
+        async with self._engine.begin() as connection:
+            await connection.run_sync(within)
+
+
+def _is_lost(error: Exception, lost: Lost) -> bool:
+    return isinstance(error, (StoreDown, *lost)) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+def _ours(error: Exception, lost: Lost) -> BaseException:
+    if not isinstance(error, lost):
+        return translated(error)
+    ours = StoreDown("The store does not answer.", private=str(error) or type(error).__name__, remedy="Look at the database server.")
+    ours.__cause__ = error
+    return ours
