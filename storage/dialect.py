@@ -14,8 +14,12 @@ __all__ = ["TEXT", "Either", "once", "upsert"]
 Insert = sqlite.Insert | postgresql.Insert
 
 
+_SIGN = "\uffff"
+"""No character at all in Unicode, so it stands in no text but by malice."""
+
+
 class _Storable(TypeDecorator[str]):
-    """Text as PostgreSQL takes it: U+0000, which it refuses and JSON from a peer may hold, becomes U+FFFD.
+    """Text as PostgreSQL takes it: U+0000, which it refuses and JSON from a peer may hold, is written as a sign and a digit.
 
     In the order of bytes: the same as SQLite's, and no index breaks when the C library learns to sort anew.
     """
@@ -27,7 +31,12 @@ class _Storable(TypeDecorator[str]):
         super().__init__(collation="C")
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return value if value is None else value.replace("\x00", "\ufffd")
+        if value is None or ("\x00" not in value and _SIGN not in value):
+            return value
+        return value.replace(_SIGN, f"{_SIGN}1").replace("\x00", f"{_SIGN}0")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return value if value is None or _SIGN not in value else value.replace(f"{_SIGN}0", "\x00").replace(f"{_SIGN}1", _SIGN)
 
 
 TEXT = String().with_variant(_Storable(), "postgresql")

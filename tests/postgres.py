@@ -40,7 +40,7 @@ class Cluster:
     """
 
     def __init__(self, binaries: Path) -> None:
-        self._binaries = binaries
+        self.binaries = binaries
         self.folder = Path(tempfile.mkdtemp(prefix="pg"))
         self._server: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
@@ -65,14 +65,14 @@ class Cluster:
         """Returns when it answers."""
         with (self.folder / "log").open("ab") as log:
             self._server = subprocess.Popen(
-                [str(self._binaries / "postgres"), "-D", str(self.data)],
+                [str(self.binaries / "postgres"), "-D", str(self.data)],
                 stdout=log,
                 stderr=log,
                 preexec_fn=_ends_with_us if sys.platform == "linux" else None,  # noqa: PLW1509  nothing but one system call
                 **self._identity,
             )
         deadline = time.monotonic() + ANSWERS
-        while subprocess.run([str(self._binaries / "pg_isready"), "-q", "-h", str(self.folder)], check=False).returncode != 0:
+        while subprocess.run([str(self.binaries / "pg_isready"), "-q", "-h", str(self.folder)], check=False).returncode != 0:
             if self._server.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"PostgreSQL did not start:\n{(self.folder / 'log').read_text()}")
 
@@ -103,7 +103,7 @@ class Cluster:
         """Each in a transaction of its own; what the last one answered, a line a row, columns parted by `|`."""
         asked = [argument for statement in statements for argument in ("-c", statement)]
         command = [
-            str(self._binaries / "psql"),
+            str(self.binaries / "psql"),
             "-X",
             "-q",
             "-A",
@@ -123,7 +123,7 @@ class Cluster:
         return done.stdout.strip()
 
     def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run([str(self._binaries / program), *arguments], check=False, capture_output=True, text=True, **self._identity)
+        done = subprocess.run([str(self.binaries / program), *arguments], check=False, capture_output=True, text=True, **self._identity)
         assert done.returncode == 0, done.stderr
 
     @property
