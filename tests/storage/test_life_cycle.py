@@ -19,7 +19,7 @@ from bridge.model.ids import ObjectId
 from bridge.model.item import Dead, Destination, Item
 from bridge.ports import LaneState
 from storage import SqlStore
-from tests.conformance.homes import FileHome, Hand, Home, MemoryHome
+from tests.conformance.homes import ClusterHome, FileHome, Hand, Home, MemoryHome
 from tests.conformance.samples import FOLLOWERS, NOW, edit, event, follower, item, later, retraction, server
 
 T = TypeVar("T")
@@ -228,9 +228,16 @@ class FileDeliveries(Deliveries):
         self.folder.cleanup()
 
 
+class ClusterDeliveries(Deliveries):
+    def make_home(self) -> Home:
+        return ClusterHome(Path(), Hand(NOW))
+
+
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large], "print_blob": True}
 
 TestDeliveriesInMemory = Deliveries.TestCase
 TestDeliveriesInMemory.settings = settings(max_examples=60, stateful_step_count=40, **COMMON)  # type: ignore[arg-type]
 TestDeliveriesOnFile = FileDeliveries.TestCase
 TestDeliveriesOnFile.settings = settings(max_examples=8, stateful_step_count=25, **COMMON)  # type: ignore[arg-type]
+TestDeliveriesOnCluster = ClusterDeliveries.TestCase
+TestDeliveriesOnCluster.settings = settings(max_examples=6, stateful_step_count=25, **COMMON)  # type: ignore[arg-type]
