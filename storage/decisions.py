@@ -26,7 +26,8 @@ __all__ = ["SqlDecisions"]
 _DECISION = select(decisions.c.body).where(decisions.c.event == bindparam("event"))
 _OPEN = select(holds).where(holds.c.ended.is_(None))
 _HOLD = _OPEN.where(holds.c.event == bindparam("event"))
-_HOLD_ON = _OPEN.where(holds.c.object == bindparam("object")).order_by(holds.c.since).limit(1)
+# An object bears the id of the event that brought it into being: a sign under it that waits too is no wait of the object itself.
+_HOLD_ON = _OPEN.where(holds.c.event == bindparam("object"))
 _HOLDS = _OPEN.order_by(holds.c.due_at, holds.c.event).limit(bindparam("many"))
 _DUE = _HOLDS.where(holds.c.due_at <= bindparam("now"))
 _NEXT = select(func.min(holds.c.due_at)).where(holds.c.ended.is_(None))

@@ -9,7 +9,7 @@ from bridge.model.item import Omission
 from bridge.norms.context import Consent, Crossing
 from storage import SqlStore
 from tests.conformance.homes import Hand, Home
-from tests.conformance.samples import ANA, GROUP, MAKERS, NOW, ROOM, WORDS, decision, event, hold, later
+from tests.conformance.samples import ANA, GROUP, MAKERS, NOW, ROOM, WORDS, decision, event, hold, later, reaction
 
 OTHERS = CommunityId("others")
 
@@ -35,6 +35,17 @@ async def test_a_hold_is_found_by_event_and_by_object_until_it_ends(store: SqlSt
     assert await store.decisions.hold(said.id) is None
     assert await store.decisions.hold_on(ObjectId(said.id)) is None
     assert await store.decisions.holds_due(later(99), 10) == ()
+
+
+async def test_a_sign_that_waits_with_what_it_is_under_is_no_wait_of_that(store: SqlStore) -> None:
+    """Else it would wait for itself, and never end."""
+    said = event("said")
+    sign = reaction("sign", said)
+    await store.journal.commit([PutHold(hold(sign)), PutHold(hold(said))])
+    assert await store.decisions.hold_on(ObjectId(said.id)) == hold(said)
+    await store.journal.commit([EndHold(said.id, Ending.RELEASE, later(15))])
+    assert await store.decisions.hold_on(ObjectId(said.id)) is None
+    assert await store.decisions.hold_on(ObjectId(sign.id)) == hold(sign)
 
 
 async def test_a_wait_that_ended_is_not_opened_again_by_a_repeat_but_by_another_reason(store: SqlStore) -> None:
