@@ -1,0 +1,172 @@
+"""People act: one thing after the other, each chosen by chance among what that person could do with what they see."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+from bridge.errors import Refused, StorageError
+from protocols.loopback.room import Line
+from tests.simulation.cast import ELSEWHERE, HALL, Member, Neighbour
+from tests.simulation.fediverse import Note, Server
+from tests.simulation.node import ROOM, SimulatedNode
+from tests.simulation.truth import Said, Sign, Truth
+from tests.simulation.world import World
+
+__all__ = ["Play"]
+
+SIGNS = ("👍", "🎉", "🔧", "🌱")
+RECENT = 12
+"""People mostly talk about what was said last."""
+
+SET_UP_WITHIN = 120.0
+
+
+class Play:
+    """`set_up`, then `act` as often as wanted."""
+
+    def __init__(self, world: World, truth: Truth, nodes: Sequence[SimulatedNode], servers: Sequence[Server]) -> None:
+        self.world = world
+        self.truth = truth
+        self.nodes = nodes
+        self.servers = servers
+        self.groups: list[str] = []
+        self._random = world.random
+
+    # ------------------------------------------------------------------------------------------------------ the beginning
+
+    async def set_up(self) -> None:
+        """Everything is founded, everybody has said what they want, and who is to be known is."""
+        for node in self.nodes:
+            await node.boot()
+            self.groups.append(await node.found())
+            for member in HALL:
+                for order in member.orders:
+                    await node.hall.person(member.name).tell_bot(order)
+        for server, people in zip(self.servers, ELSEWHERE, strict=False):
+            for neighbour in people:
+                for commons, _ in enumerate(self.groups):
+                    self._greet(server, neighbour, commons)
+        async with asyncio.timeout(SET_UP_WITHIN):
+            for server, people in zip(self.servers, ELSEWHERE, strict=False):
+                for neighbour in people:
+                    for node in self.nodes:
+                        while neighbour.is_known and not await node.release(server.person(neighbour.name).id):
+                            await asyncio.sleep(0.5)
+
+    def _greet(self, server: Server, neighbour: Neighbour, commons: int) -> None:
+        person = server.person(neighbour.name)
+        person.follow(self.groups[commons])
+        said = self._say(person.name, server.host, commons, "everybody" if neighbour.is_known else "nobody")
+        said.native = person.say(self.groups[commons], said.text)
+
+    def _say(self, who: str, home: str, commons: int, circle: str, answers: Said | None = None, grace: float = 0.0) -> Said:
+        number = answers.number if answers is not None else None
+        return self.truth.say(who, home, commons, circle, at=self.world.now, answers=number, grace=grace)  # type: ignore[arg-type]
+
+    # ------------------------------------------------------------------------------------------------------ one thing
+
+    async def act(self) -> None:
+        """Somebody does something."""
+        kind = self._random.choices(("say", "edit", "sign", "unsign", "take back"), (50, 14, 18, 6, 12))[0]
+        if self._random.random() < 0.5:
+            node = self._random.choice(self.nodes)
+            with contextlib.suppress(Refused):
+                await self._in_hall(kind, node, self._random.choice(HALL))
+        else:
+            number = self._random.randrange(len(self.servers))
+            self._elsewhere(kind, self.servers[number], self._random.choice(ELSEWHERE[number]))
+
+    async def _in_hall(self, kind: str, node: SimulatedNode, member: Member) -> None:
+        """What the node cannot take now has happened all the same, and is told to it again. Raises Refused."""
+        person, now = node.hall.person(member.name), self.world.now
+        seen = [(said, line) for line in node.hall.conversation(ROOM) if not line.taken_back and (said := self.truth.about(line.text))]
+        mine = [(said, line) for said, line in seen if (said.who, said.home) == (member.name, node.host)]
+        with contextlib.suppress(StorageError):
+            match kind:
+                case "edit" if mine:
+                    said, line = self._random.choice(mine[-RECENT:])
+                    said.version += 1
+                    self.world.note(f"{node.host} {member.name} edits {said.text}")
+                    await person.edit(line.id, said.text)
+                case "sign" if seen:
+                    said, line = self._random.choice(seen[-RECENT:])
+                    key = self._random.choice(SIGNS)
+                    if node.hall.room(ROOM).sign_of(line.id, member.name, key):
+                        return
+                    self.truth.signs.append(Sign(member.name, node.host, said.number, key, now))
+                    self.world.note(f"{node.host} {member.name} puts {key} under {said.name}")
+                    await person.react(line.id, key)
+                case "unsign" if own := self._own_signs(member.name, node.host):
+                    sign = self._random.choice(own)
+                    line = self._line(node, self.truth.said[sign.about])
+                    if line is None or line.taken_back:
+                        return
+                    sign.gone = True
+                    self.world.note(f"{node.host} {member.name} takes {sign.key} from {self.truth.said[sign.about].name}")
+                    await person.unreact(line.id, sign.key)
+                case "take back" if mine:
+                    said, line = self._random.choice(mine[-RECENT:])
+                    said.taken_back = now
+                    self.world.note(f"{node.host} {member.name} takes back {said.name}")
+                    await person.take_back(line.id)
+                case "say":
+                    answers = self._random.choice(seen[-RECENT:]) if seen and self._random.random() < 0.6 else None
+                    said = self._say(
+                        member.name, node.host, self.nodes.index(node), member.circle, answers[0] if answers else None, member.grace
+                    )
+                    about = f" in answer to {answers[0].name}" if answers else ""
+                    self.world.note(f"{node.host} {member.name} says {said.text}{about}")
+                    await person.say(ROOM, said.text, reply_to=answers[1].id if answers else "")
+
+    def _elsewhere(self, kind: str, server: Server, neighbour: Neighbour) -> None:
+        person, now = server.person(neighbour.name), self.world.now
+        seen = [(said, note) for note in server.visible() if (said := self.truth.about(note.text))]
+        mine = [(said, note) for said, note in seen if note.by == person.id and said.circle != "nobody"]
+        match kind:
+            case "edit" if mine:
+                said, note = self._random.choice(mine[-RECENT:])
+                said.version += 1
+                self.world.note(f"{server.host} {person.name} edits {said.text}")
+                person.edit(self.groups[said.commons], note.id, said.text)
+            case "sign" if seen and neighbour.is_known:
+                said, note = self._random.choice(seen[-RECENT:])
+                if any((one.who, one.home, one.about) == (person.name, server.host, said.number) for one in self.truth.signs):
+                    return
+                sign = Sign(person.name, server.host, said.number, self._random.choice(SIGNS), now)
+                self.truth.signs.append(sign)
+                self.world.note(f"{server.host} {person.name} puts {sign.key} under {said.name}")
+                sign.native = person.like(self.groups[said.commons], note.id, sign.key)
+            case "unsign" if own := self._own_signs(person.name, server.host):
+                sign = self._random.choice(own)
+                said = self.truth.said[sign.about]
+                found = self._note(server, said)
+                if found is None or found.gone:
+                    return
+                sign.gone = True
+                self.world.note(f"{server.host} {person.name} takes {sign.key} from {said.name}")
+                person.undo(self.groups[said.commons], sign.native, found.id)
+            case "take back" if mine:
+                said, note = self._random.choice(mine[-RECENT:])
+                said.taken_back = now
+                self.world.note(f"{server.host} {person.name} takes back {said.name}")
+                person.take_back(self.groups[said.commons], note.id)
+            case "say":
+                private = self._random.random() < 0.1
+                answers = self._random.choice(seen[-RECENT:]) if seen and self._random.random() < 0.6 else None
+                commons = answers[0].commons if answers else self._random.randrange(len(self.groups))
+                circle = "nobody" if private or not neighbour.is_known else "everybody"
+                said = self._say(person.name, server.host, commons, circle, answers[0] if answers else None)
+                about = f" in answer to {answers[0].name}" if answers else ""
+                self.world.note(f"{server.host} {person.name} says {said.text}{about}{' to few' if private else ''}")
+                said.native = person.say(self.groups[commons], said.text, answers=answers[1].id if answers else "", private=private)
+
+    def _own_signs(self, who: str, home: str) -> list[Sign]:
+        return [sign for sign in self.truth.signs if (sign.who, sign.home, sign.gone) == (who, home, False)]
+
+    def _line(self, node: SimulatedNode, said: Said) -> Line | None:
+        return next((line for line in node.hall.conversation(ROOM) if self.truth.about(line.text) is said), None)
+
+    def _note(self, server: Server, said: Said) -> Note | None:
+        return next((note for note in server.notes.values() if self.truth.about(note.text) is said), None)
