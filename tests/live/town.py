@@ -66,6 +66,7 @@ class Town:
         for name in (*MEMBERS, SILENT):
             await self.homeserver.register(name)
             await self.matrix.login(name, self.homeserver.url)
+            await self.matrix.ask("set_profile", account=name, display=name.title())
         open_to_all = [{"type": "m.room.history_visibility", "content": {"history_visibility": "world_readable"}}]
         options = {"preset": "public_chat", "name": "Commons", "initial_state": open_to_all}
         self.room = await self.matrix.ask("create", account=MEMBERS[0], options=options)

@@ -94,7 +94,8 @@ export class Conversation {
     if (type === "Create" && inner !== null) return this.#put(inner);
     if (type === "Update" && inner !== null && inner.author === actor) return this.#put({ ...inner, edited: true });
     if (type === "Delete") return this.#remove(object ?? inner?.id, actor);
-    if (type === "Undo") return this.#undo(inner ?? this.#deeds.get(object), actor);
+    // What is undone is known by its id; what the Undo itself tells of it may leave out the emoji.
+    if (type === "Undo") return this.#undo(this.#deeds.get(object) ?? inner, actor);
     if (type === "Announce" && inner !== null) this.#put(inner);
     return this.#mark(type, object ?? inner?.id, actor, activity.content, true);
   }

@@ -81,28 +81,31 @@ async function loaders(name) {
 
 // ------------------------------------------------------------------------------------------------------------ what it serves
 
+async function actorFor(own, identifier) {
+  const found = person(identifier);
+  const pairs = await own.getActorKeyPairs(identifier);
+  return new AS.Person({
+    id: own.getActorUri(identifier),
+    preferredUsername: identifier,
+    name: found.display,
+    summary: found.summary,
+    url: new URL(`/@${identifier}`, origin),
+    inbox: own.getInboxUri(identifier),
+    outbox: own.getOutboxUri(identifier),
+    followers: own.getFollowersUri(identifier),
+    following: own.getFollowingUri(identifier),
+    endpoints: new AS.Endpoints({ sharedInbox: own.getInboxUri() }),
+    manuallyApprovesFollowers: false,
+    publicKey: pairs[0].cryptographicKey,
+    assertionMethods: pairs.map((pair) => pair.multikey),
+  });
+}
+
 federation
-  .setActorDispatcher("/users/{identifier}", async (own, identifier) => {
+  .setActorDispatcher("/users/{identifier}", (own, identifier) => {
     const found = people.get(identifier);
     if (found === undefined) return null;
-    const id = own.getActorUri(identifier);
-    if (found.gone) return new AS.Tombstone({ id });
-    const pairs = await own.getActorKeyPairs(identifier);
-    return new AS.Person({
-      id,
-      preferredUsername: identifier,
-      name: found.display,
-      summary: found.summary,
-      url: new URL(`/@${identifier}`, origin),
-      inbox: own.getInboxUri(identifier),
-      outbox: own.getOutboxUri(identifier),
-      followers: own.getFollowersUri(identifier),
-      following: own.getFollowingUri(identifier),
-      endpoints: new AS.Endpoints({ sharedInbox: own.getInboxUri() }),
-      manuallyApprovesFollowers: false,
-      publicKey: pairs[0].cryptographicKey,
-      assertionMethods: pairs.map((pair) => pair.multikey),
-    });
+    return found.gone ? new AS.Tombstone({ id: own.getActorUri(identifier) }) : actorFor(own, identifier);
   })
   .setKeyPairsDispatcher((_, identifier) => people.get(identifier)?.keys ?? [])
   .mapHandle((_, username) => (people.has(username) ? username : null))
@@ -364,7 +367,7 @@ const commands = {
   /** {as, display?, summary?, to?} → id of the Update, to followers and `to`. */
   async profile({ as, display, summary, to = [] }) {
     Object.assign(person(as), { ...(display === undefined ? {} : { display }), ...(summary === undefined ? {} : { summary }) });
-    const actor = await (await context().getActor(as)).toJsonLd({ contextLoader: context().contextLoader });
+    const actor = await (await actorFor(context(), as)).toJsonLd({ contextLoader: context().contextLoader });
     const { "@context": _, ...object } = actor;
     return send(as, { type: "Update", object, to: [PUBLIC], cc: [`${person(as).id}/followers`] }, await inboxesOf(as, to), { followers: true });
   },

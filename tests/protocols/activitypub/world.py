@@ -89,7 +89,7 @@ def born(where: Native, author: Actor, *, place: Native, kind: str = "message", 
 
 
 ROOT = born(Native(MATRIX, "$root"), ANA, place=ROOM)
-MINE = born(Native(MATRIX, "$mine"), ANA, place=ROOM)
+MINE = born(Native(MATRIX, "$mine"), ANA, place=ROOM, crossed_at=NOW)
 ANSWER = born(native("https://a.example/o/answer"), SAM, place=GROUP, thread=ROOT.id, reply_to=ROOT.id)
 POST = born(native("https://a.example/o/post"), SAM, place=GROUP)
 SIGN = born(Native(MATRIX, "$sign"), ANA, place=ROOM, kind="reaction", reply_to=POST.id)
