@@ -35,7 +35,7 @@ from bridge.web.pages import SitePages
 from protocols.activitypub.adapter import ActivityPubAdapter
 from protocols.loopback.adapter import LoopbackAdapter
 from protocols.matrix.adapter import MatrixAdapter
-from storage import SqlStore, open_store
+from storage import SqlStore, connect_store, open_store
 from storage.hints import WallClock
 
 __all__ = ["App", "open_app", "operate", "run"]
@@ -219,7 +219,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     secrets = read_secrets(settings.secrets, matrix=settings.matrix is not None)
     operator_urls: Iterable[str] = [settings.matrix.homeserver] if settings.matrix is not None else []
     policy = policy_for(settings.development, operator_urls=operator_urls)
-    store = await asyncio.to_thread(open_store, settings.store, secrets.key, min_free_percent=settings.storage.min_free_percent)
+    store = await _open_database(settings, secrets)
     try:
         agent = user_agent(importlib.metadata.version("folkmoot"), settings.domain)
         bounds = Limits(total=settings.limits.fetch_seconds, connections=settings.limits.sends_at_once + FETCHES)
@@ -227,6 +227,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             yield App(settings, secrets, store, client)
     finally:
         await store.close()
+
+
+async def _open_database(settings: Settings, secrets: Secrets) -> SqlStore:
+    least = settings.storage.min_free_percent
+    if settings.storage.url:
+        return await connect_store(settings.storage.url, secrets.key, password=secrets.database_password, min_free_percent=least)
+    return await asyncio.to_thread(open_store, settings.store, secrets.key, min_free_percent=least)
 
 
 @contextlib.asynccontextmanager

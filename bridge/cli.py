@@ -11,6 +11,7 @@ from typing import IO, Any
 import click
 
 from bridge.commands.community import community
+from bridge.commands.database import db
 from bridge.commands.deliveries import deliveries
 from bridge.commands.events import events
 from bridge.commands.founding import init
@@ -75,7 +76,7 @@ def root(settings: Path) -> None:
     """
 
 
-for command in (init, run, demo, status, settings, community, events, deliveries, holds):
+for command in (init, run, demo, status, settings, community, events, deliveries, holds, db):
     root.add_command(command)
 
 

@@ -1,6 +1,7 @@
 """Promises that secrets live in files only their owner can read, are complete when the node starts, and never show in a repr.
 
-Three files in `data_dir/secrets`: `secret.key` (32 bytes: ids are derived with it, private keys sealed), `as_token` and `hs_token`.
+Files in `data_dir/secrets`: `secret.key` (32 bytes: ids are derived with it, private keys sealed), `as_token` and `hs_token`, and for a
+PostgreSQL that asks for one `database_password`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ TOKEN_CHARACTERS: Final = 32
 
 
 class Secrets(msgspec.Struct, frozen=True):
-    """`key` 32 bytes; the tokens are empty for a node without Matrix."""
+    """`key` 32 bytes; the tokens are empty for a node without Matrix, the password where there is no file."""
 
     key: bytes
     as_token: str = ""
     hs_token: str = ""
+    database_password: str = ""
 
     def __repr__(self) -> str:
         return "Secrets(…)"
@@ -40,9 +42,10 @@ def read_secrets(folder: Path, *, matrix: bool) -> Secrets:
             f"{folder / 'secret.key'} holds {len(key)} bytes, expected {SECRET_BYTES}",
             remedy="Restore it from your backup. With a new key nothing already stored can be read.",
         )
+    password = _password(folder / "database_password")
     if not matrix:
-        return Secrets(key)
-    return Secrets(key, _token(folder / "as_token"), _token(folder / "hs_token"))
+        return Secrets(key, database_password=password)
+    return Secrets(key, _token(folder / "as_token"), _token(folder / "hs_token"), password)
 
 
 def require_private(path: Path, *, group: bool = False) -> None:
@@ -84,6 +87,16 @@ def _read(path: Path) -> bytes:
         raise OperatorError(
             f"{path} cannot be read: {error.strerror}", remedy="It must belong to the account that runs folkmoot."
         ) from error
+
+
+def _password(path: Path) -> str:
+    """The first line, as ~/.pgpass and secrets of containers have it; empty when there is no file."""
+    if not path.exists():
+        return ""
+    try:
+        return _read(path).decode("utf-8").partition("\n")[0].rstrip("\r")
+    except UnicodeDecodeError as error:
+        raise OperatorError(f"{path} is not text", remedy="It must hold the password alone, in UTF-8.") from error
 
 
 def _token(path: Path) -> str:

@@ -65,7 +65,8 @@ def to_toml(settings: Settings, *, everything: bool = False) -> str:
 def effective(settings: Settings) -> str:
     """Everything in force, defaults included, with passwords in URLs and all secret files masked."""
     tokens = ("as_token", "hs_token") if settings.matrix else ()
-    files = "".join(f"# {settings.secrets / name}: ****\n" for name in ("secret.key", *tokens))
+    password = ("database_password",) if settings.storage.url else ()
+    files = "".join(f"# {settings.secrets / name}: ****\n" for name in ("secret.key", *tokens, *password))
     masked = re.sub(r"(?<=://)[^/@\s\"]+(?=@)", "****", to_toml(settings, everything=True))
     return f"# origin: {settings.origin}\n{files}{masked}"
 

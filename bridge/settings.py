@@ -11,7 +11,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -33,6 +33,7 @@ __all__ = [
     "Storage",
     "load",
     "read",
+    "verify_database",
 ]
 
 ENVIRONMENT: Final = "FOLKMOOT_SETTINGS"
@@ -113,13 +114,26 @@ class ActivityPub(_Section, frozen=True):
 
 
 class Storage(_Section, frozen=True):
-    """The database."""
+    """The database: a SQLite file, or PostgreSQL for a node of several processes."""
 
     path: Annotated[
         str, Meta(description="The SQLite file, on a local disk (never a network file system). Empty: `folkmoot.sqlite` in `data_dir`.")
     ] = ""
+    url: Annotated[
+        str,
+        Meta(
+            description="A PostgreSQL database (14 or newer) instead of the file: `postgresql://name@host/database`. Its password is never "
+            "here: it is in `data_dir/secrets/database_password`, or in `~/.pgpass`."
+        ),
+    ] = ""
     min_free_percent: Annotated[
-        float, Meta(ge=0, le=90, description='With less free disk than this, new events are answered "come back later" instead of lost.')
+        float,
+        Meta(
+            ge=0,
+            le=90,
+            description='With less free disk than this, new events are answered "come back later" instead of lost. A PostgreSQL server on '
+            "another machine does not say how much it has; there, only a full disk counts.",
+        ),
     ] = 10.0
 
 
@@ -295,8 +309,35 @@ def _verify(settings: Settings) -> None:
             key="$.activitypub.longest_retry",
             remedy="Leave both out for one minute doubling to six hours.",
         )
+    if settings.storage.url:
+        verify_database(settings.storage.url, key="$.storage.url")
+        if settings.storage.path:
+            raise BadSetting(
+                "set, and so is storage.path", key="$.storage.url", remedy="A node has one database: take one of the two lines out."
+            )
     if settings.matrix is not None:
         _verify_matrix(settings.matrix, settings.listen)
+
+
+def verify_database(url: str, *, key: str) -> None:
+    """Raises BadSetting, without repeating the URL, when it is no address of a PostgreSQL database or holds a password."""
+    try:
+        parts = urlsplit(url)
+        is_sound = "," in parts.netloc or parts.port != 0
+    except ValueError:
+        parts, is_sound = urlsplit(""), False
+    if ":" in parts.netloc.rpartition("@")[0] or any(name == "password" for name, _ in parse_qsl(parts.query)):
+        raise BadSetting(
+            "expected an address without a password",
+            key=key,
+            remedy="Put the password into `database_password` beside the other secrets, readable by this account only, or into ~/.pgpass.",
+        )
+    if not is_sound or parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/") or parts.fragment:
+        raise BadSetting(
+            "expected the address of a PostgreSQL database",
+            key=key,
+            remedy="Write it as postgresql://name@host/database; `host` may be left out.",
+        )
 
 
 def _verify_development(development: Development) -> None:

@@ -1,4 +1,4 @@
-"""PostgreSQL as the ports need it: what queues up during a commit is the next commit, and all processes take turns at writing (ADR 0012)."""
+"""PostgreSQL as the ports need it: what queues up during a commit is the next commit, and all processes take turns at writing (ADR 0013)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bridge.errors import StoreDown
-from storage.engine import translated
 from storage.jobs import BATCH, Job, fail, finish, run_all
-from storage.postgres import Lost, Server
+from storage.postgres import Server
 
 __all__ = ["LOCKS", "Lines", "turn"]
 
@@ -46,9 +45,9 @@ class Lines:
         settings = {"idle_in_transaction_session_timeout": _HELD_UP, "lock_timeout": _PATIENCE}
         self._writing = server.engine(sessions=2, isolation="READ COMMITTED", **settings)
         self._reading = server.engine(sessions=readers, isolation="REPEATABLE READ", default_transaction_read_only="on", **settings)
-        self._lost = server.errors
-        self._writes = _Line(self._writing, _WRITING, self._lost)
-        self._gathers = _Line(self._writing, _GATHERING, self._lost)
+        self._server = server
+        self._writes = _Line(self._writing, _WRITING, server)
+        self._gathers = _Line(self._writing, _GATHERING, server)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         if self._writes.is_closed:
@@ -56,10 +55,11 @@ class Lines:
         try:
             async with self._reading.connect() as connection:
                 return await connection.run_sync(work)
-        except DBAPIError as error:
-            raise translated(error) from error
-        except self._lost as error:
-            raise _ours(error, self._lost) from error
+        except Exception as error:
+            ours = self._server.translated(error)
+            if ours is error:
+                raise
+            raise ours from error
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         return cast(T, await self._writes.put(Job(work, None)))
@@ -81,10 +81,10 @@ class Lines:
 class _Line:
     """Calls that wait for their turn at writing."""
 
-    def __init__(self, engine: AsyncEngine, number: int, lost: Lost) -> None:
+    def __init__(self, engine: AsyncEngine, number: int, server: Server) -> None:
         self._engine = engine
         self._number = number
-        self._lost = lost
+        self._server = server
         self._jobs: asyncio.Queue[Job | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._run(), name=f"storage-line-{number}")
         self.is_closed = False
@@ -120,12 +120,13 @@ class _Line:
         try:
             await self._transact(lambda connection: run_all(connection, batch))
         except Exception as error:  # noqa: BLE001  a loop: whoever failed is found and told
-            if len(batch) > 1 and not _is_lost(error, self._lost):
+            ours = self._server.translated(error)
+            if len(batch) > 1 and not _is_lost(ours):
                 for job in batch:
                     await self._commit([job])
                 return
             for job in batch:
-                fail(job, _ours(error, self._lost))
+                fail(job, ours)
             return
         finish(batch)
 
@@ -138,13 +139,7 @@ class _Line:
             await connection.run_sync(within)
 
 
-def _is_lost(error: Exception, lost: Lost) -> bool:
-    return isinstance(error, (StoreDown, *lost)) or (isinstance(error, DBAPIError) and error.connection_invalidated)
-
-
-def _ours(error: Exception, lost: Lost) -> BaseException:
-    if not isinstance(error, lost):
-        return translated(error)
-    ours = StoreDown("The store does not answer.", private=str(error) or type(error).__name__, remedy="Look at the database server.")
-    ours.__cause__ = error
-    return ours
+def _is_lost(error: BaseException) -> bool:
+    """Did the connection fail, rather than a job?"""
+    cause = error.__cause__
+    return isinstance(error, StoreDown) and not (isinstance(cause, DBAPIError) and not cause.connection_invalidated)

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bridge.errors import MissingExtra, OperatorError, StoreDown
+from bridge.settings import verify_database
+from storage.engine import translated
 
 if TYPE_CHECKING:
     import asyncpg
@@ -48,8 +50,8 @@ class Server:
     """
 
     def __init__(self, url: str, password: str = "") -> None:
-        """Raises OperatorError when the URL holds a password or is none, MissingExtra when the driver is not installed."""
-        require_url(url)
+        """Raises BadSetting when the URL holds a password or is none, MissingExtra when the driver is not installed."""
+        verify_database(url, key="$.storage.url")
         self._url = url
         self._password = password
         try:
@@ -67,6 +69,14 @@ class Server:
     def errors(self) -> Lost:
         """All that the driver raises when a connection fails."""
         return (OSError, TimeoutError, self._driver.PostgresError, self._driver.InterfaceError, self._driver.InternalClientError)
+
+    def translated(self, error: BaseException) -> BaseException:
+        """Ours for what the driver raised, however far it got; everything else as it is."""
+        if not isinstance(error, self.errors):
+            return translated(error)
+        ours = StoreDown("The store does not answer.", private=str(error) or type(error).__name__, remedy="Look at the database server.")
+        ours.__cause__ = error
+        return ours
 
     async def connect(self, **settings: str) -> asyncpg.Connection[asyncpg.Record]:
         """One session, with these settings of the server. Raises StoreDown."""
@@ -95,24 +105,6 @@ class Server:
             max_overflow=0,
             isolation_level=isolation,
             pool_timeout=ANSWER,
-        )
-
-
-def require_url(url: str) -> None:
-    """Raises OperatorError for what is no address of a PostgreSQL database, or holds a password."""
-    try:
-        parts = urlsplit(url)
-        _ = None if "," in parts.netloc else parts.port
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/") or parts.fragment:
-        raise OperatorError(
-            "storage: the database's address is not understood", remedy="Write it as postgresql://name@host/database, or leave it out."
-        )
-    if ":" in parts.netloc.rpartition("@")[0] or "password" in parse_qs(parts.query):
-        raise OperatorError(
-            "storage: the database's address holds a password",
-            remedy="Put it into secrets/database_password, readable by this account only.",
         )
 
 

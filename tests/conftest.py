@@ -59,9 +59,11 @@ MAY_BLOCK = (
     ("storage/store.py", ("open_store", "close")),
     ("storage/memory.py", ("open_memory",)),
     ("storage/migrations/__init__.py", ("upgrade",)),
-    # Where libpq's password file and certificates are, once a session; the driver itself looks there.
-    ("storage/postgres.py", ("connect",)),
+    ("storage/transfer.py", ("copy_store",)),
+    # The driver, loaded at the first need; libpq's password file and certificates, where the driver itself looks once a session.
+    ("storage/postgres.py", ("__init__", "connect")),
     ("storage/threads.py", ("close",)),
+    ("bridge/app.py", ("open_app", "__init__")),
     ("bridge/settings.py", ("read",)),
     ("bridge/keyfiles.py", ("read_secrets", "require_private", "write_private")),
     # The homeserver of the demonstration and of the live tests, which no node ever runs.

@@ -32,6 +32,22 @@ def test_a_node_without_matrix_needs_no_tokens(tmp_path: Path) -> None:
     assert read_secrets(tmp_path, matrix=False) == Secrets(KEY)
 
 
+@pytest.mark.parametrize("text", ["päss: word", "päss: word\n", "päss: word\r\nand a note\n"])
+def test_a_databases_password_is_the_first_line_of_its_file(folder: Path, text: str) -> None:
+    write_private(folder / "database_password", text.encode())
+
+    assert read_secrets(folder, matrix=True).database_password == "päss: word"
+    assert "word" not in repr(read_secrets(folder, matrix=True))
+
+
+def test_a_databases_password_open_to_others_is_refused(folder: Path) -> None:
+    write_private(folder / "database_password", b"word")
+    (folder / "database_password").chmod(0o644)
+
+    with pytest.raises(OperatorError, match="database_password is open to everyone"):
+        read_secrets(folder, matrix=True)
+
+
 def test_files_are_written_for_their_owner_alone(folder: Path) -> None:
     modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 

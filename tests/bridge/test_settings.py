@@ -65,6 +65,7 @@ def test_the_homeserver_reaches_us_where_we_listen_unless_told_otherwise() -> No
         (LEAST + "[grace]\ndefault = 2\n", "$.grace.default", "found 2", "choose one"),
         (LEAST + "[activitypub]\nlongest_retry = 1\n", "$.activitypub.longest_retry", "found 1", "Leave both out"),
         (LEAST + "x = \n", "settings", "not TOML", "quotation marks"),
+        (LEAST + '[storage]\nurl = "postgresql://db/moot"\npath = "x"\n', "$.storage.url", "so is storage.path", "one database"),
         (LEAST.replace("moot.example", "Moot.example"), "$.domain", "found 'Moot.example'", "lower case"),
         (LEAST.replace("moot.example", "https://moot.example"), "$.domain", "found 'https://moot.example'", "without https://"),
         (LEAST.replace("moot.example", "moot.example:8443"), "$.domain", "without a port", "[development]"),
@@ -98,6 +99,32 @@ def test_development_keys_are_refused_without_the_switch(line: str) -> None:
     assert error.key == f"$.development.{name}"
     assert "not enabled" in error.public
     assert load(f"{LEAST}[development]\nenabled = true\n{line}\n", folder=FOLDER).development.enabled
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://db/moot", "postgresql://db", "postgresql://db:0/moot", "postgresql://db:many/moot", "postgresql://db/moot#x", "moot"]
+)
+def test_a_database_is_the_address_of_a_postgresql_database(url: str) -> None:
+    assert refusal(f'{LEAST}[storage]\nurl = "{url}"\n').key == "$.storage.url"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://db/moot", "postgres:///moot?host=/run/postgresql", "postgresql://ana@one,two:5433/moot?target_session_attrs=read-write"],
+)
+def test_a_database_may_be_here_elsewhere_or_on_several_hosts(url: str) -> None:
+    assert load(f'{LEAST}[storage]\nurl = "{url}"\n', folder=FOLDER).storage.url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://ana:hunter2@db/moot", "postgresql://ana@db/moot?password=hunter2", "mysql://ana:hunter2@db/x"]
+)
+def test_a_databases_password_does_not_belong_into_the_settings_and_is_never_repeated(url: str) -> None:
+    error = refusal(f'{LEAST}[storage]\nurl = "{url}"\n')
+
+    assert "without a password" in error.public
+    assert "database_password" in (error.remedy or "")
+    assert "hunter2" not in f"{error!r} {error} {error.private} {error.remedy}"
 
 
 @pytest.mark.parametrize("text", ["http://a.example/path", "a.example", "ftp://a.example", "http://A.example", "http://u@a.example"])
