@@ -172,11 +172,12 @@ class Inbox:
             fresh = (await self._journal.accept([entry]))[0].fresh
         self._accepted.put(key, True)
         age = round((now - claimed.signed_at).total_seconds())
-        name = "intake.accepted" if fresh else "intake.repeated"
-        if envelope.actor == signer:
-            _log.debug(name, peer=host, activity_kind=kind, size=len(body), age=age)
+        if fresh:
+            _log.debug("intake.accepted", peer=host, activity_kind=kind, size=len(body), age=age)
         else:
-            _log.info(name, peer=host, activity_kind=kind, size=len(body), age=age, reason="somebody else signed it than acts in it")
+            _log.debug("intake.repeated", peer=host, activity_kind=kind, size=len(body), age=age)
+        if envelope.actor != signer:
+            _log.info("actor.refused", peer=host, activity_kind=kind, reason="somebody else signed it than acts in it")
         await self._wake(host, now)
 
     async def _is_stranger(self, key_id: str, actor: str) -> bool:
@@ -215,8 +216,6 @@ class Inbox:
 def _refusal(error: PeerError | Unreachable | StorageError, peer: str) -> web.Response:
     headers: dict[str, str] = {}
     status = error.status
-    if isinstance(error, Gone):
-        status = 401
     if isinstance(error, Unreachable | StorageError):
         # Not 401: Lemmy and GoToSocial give an activity up after that, though nothing is wrong with it.
         status = 503

@@ -16,7 +16,7 @@ from tests.bridge.relay.street import Street, Sundial
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
     # In the product's own form: the library's default looks for source files on the disk while it prints a trace.
-    configure("warning", form="json")
+    configure("warning", form="json", strict=True)
     opened = await House.open()
     yield opened
     for adapter in opened.adapters.values():
