@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ class Threads:
         self._reads: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._engines = (writing, reading)
         self._closed = False
+        self._lost: BaseException | None = None
         self._threads = [threading.Thread(target=self._write_all, name="folkmoot-writer", daemon=True)]
         self._threads += [threading.Thread(target=self._read_all, name=f"folkmoot-reader-{n}", daemon=True) for n in range(readers)]
         for thread in self._threads:
@@ -50,7 +52,8 @@ class Threads:
         """Finishes what was asked for, folds the write-ahead log into the file, ends the threads."""
         if self._closed:
             return
-        await self.truncate()
+        if self._lost is None:
+            await self.truncate()
         self._closed = True
         for _ in self._threads[1:]:
             self._reads.put(None)
@@ -65,11 +68,15 @@ class Threads:
     async def _put(self, line: queue.SimpleQueue[Job | None], job: Job) -> Any:
         if self._closed:
             raise StoreDown("The store is closed.")
+        if self._lost is not None:
+            raise self._lost
         line.put(job)
+        if self._lost is not None:
+            raise self._lost
         return await job.future
 
     def _write_all(self) -> None:
-        with self._engines[0].connect() as connection:
+        with self._answering(self._writes), self._engines[0].connect() as connection:
             while (first := self._writes.get()) is not None:
                 batch = [first]
                 ending = False
@@ -86,8 +93,21 @@ class Threads:
                 if ending:
                     return
 
+    @contextlib.contextmanager
+    def _answering(self, line: queue.SimpleQueue[Job | None]) -> Iterator[None]:
+        """Whatever ends a thread before its time (the file is gone, no memory), nobody waits for ever for its answer."""
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001  told to everybody who waits, and to all who come
+            self._lost = translated(error)
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    job = line.get_nowait()
+                    if job is not None:
+                        _call(job.loop, fail, job, self._lost)
+
     def _read_all(self) -> None:
-        with self._engines[1].connect() as connection:
+        with self._answering(self._reads), self._engines[1].connect() as connection:
             while (job := self._reads.get()) is not None:
                 _alone(connection, job)
 

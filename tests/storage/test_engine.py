@@ -18,6 +18,7 @@ from bridge.errors import BridgeError, Conflict, Full, OperatorError, StoreDown
 from storage import SqlStore, open_memory, open_store
 from storage.engine import open_engine
 from storage.guard import refuse_network, refuse_old
+from storage.threads import Threads
 from tests.conformance.homes import SECRET
 from tests.conformance.samples import GROUP, intake
 
@@ -217,6 +218,15 @@ async def test_a_closed_store_says_so(path: Path) -> None:
     await store.close()
     with pytest.raises(StoreDown, match="closed"):
         await store.journal.accept([intake("a")])
+
+
+async def test_nobody_waits_for_a_thread_that_could_not_begin(tmp_path: Path) -> None:
+    """The folder was taken away between opening and the first connection: once every later read waited for ever."""
+    database = Threads(open_engine(tmp_path / "here.sqlite"), open_engine(tmp_path / "gone" / "x.sqlite", writes=False))
+    for _ in range(3):
+        with pytest.raises(StoreDown):
+            await asyncio.wait_for(database.read(lambda connection: connection.execute(text("select 1")).scalar()), 10)
+    await database.close()
 
 
 async def test_private_keys_lie_encrypted_in_the_file(store: SqlStore, path: Path) -> None:
