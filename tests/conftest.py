@@ -9,10 +9,13 @@ import ipaddress
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
+
+TESTS = Path(__file__).resolve().parent
 
 # No deadlines: the machine may be busy with something else, and time is bounded by pytest-timeout and by the number of examples.
 settings.register_profile(
@@ -22,6 +25,17 @@ settings.register_profile(
 settings.register_profile("ci", settings.get_profile("quick"), derandomize=True, database=None)
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick"))
+
+
+KINDS_BY_FOLDER = ("live", "faults")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lies in the folder of a kind is of that kind, whether it says so or not: `./tests/run` chooses by these marks."""
+    for item in items:
+        for kind in KINDS_BY_FOLDER:
+            if (TESTS / kind) in item.path.parents:
+                item.add_marker(kind)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
