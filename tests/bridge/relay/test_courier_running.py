@@ -186,6 +186,24 @@ async def test_what_waited_for_a_server_that_went_down_goes_when_it_is_back(stre
         await when(lambda: len(street.letters.order) == 12)
 
 
+async def test_an_answer_to_what_was_sent_before_a_server_went_down_is_no_sign_that_it_is_back(street: Street) -> None:
+    slow, *others = crowd(12)
+    street.letters.gates[slow.address] = gate = asyncio.Event()
+    street.letters.always["crowd.example"] = Retry("no answer", scope=Scope.HOST)
+    street.letters.always[slow.address] = Delivered()
+    await street.write(item(event("said"), roster=None, to=(slow, *others)))
+    async with running(street):
+        await when(lambda: street.count("retried") == 3)
+        await quiet()
+        street.letters.gates.update({each.address: asyncio.Event() for each in others})
+        street.clock.forward(80)
+        await quiet()
+        gate.set()
+        await when(lambda: street.letters.taken[slow.address])
+        await quiet()
+        assert street.letters.flying["crowd.example"] == 1, "one is tried, as before"
+
+
 async def test_all_inboxes_of_a_server_that_was_given_up_hear_what_is_new_when_it_is_back(street: Street) -> None:
     inboxes = crowd(12)
     await street.write(item(event("said"), roster=None, to=inboxes))

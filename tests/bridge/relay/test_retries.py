@@ -59,7 +59,12 @@ async def test_a_peer_that_says_when_to_come_back_is_not_asked_sooner(street: St
 async def test_a_failure_of_one_moment_counts_once_however_much_was_in_flight(street: Street) -> None:
     await street.hear("near")
     await street.say(*(f"said{n}" for n in range(4)))
-    street.letters.answers[NEAR].extend([Retry("no answer", scope=Scope.HOST)] * 4)
+
+    async def fail(*_: object) -> Retry:
+        street.clock.forward(0.001)
+        return Retry("no answer", scope=Scope.HOST)
+
+    street.letters.answers[NEAR].extend([fail] * 4)
     await street.settle()
     assert (await street.store.deliveries.host("near.example")).fails == 1
     street.clock.forward(72)
@@ -78,6 +83,41 @@ async def test_a_snooze_is_no_failure(street: Street) -> None:
     assert (lane.fails, lane.first_failure_at) == (0, None)
     await street.settle()
     assert street.taken("near") == [said.id]
+
+
+async def test_a_failure_of_several_inboxes_in_one_moment_counts_once_for_their_server(street: Street) -> None:
+    inboxes = tuple(Destination(ACTIVITYPUB, f"https://near.example/u/{n}/inbox", "near.example") for n in range(4))
+
+    async def fail(*_: object) -> Retry:
+        street.clock.forward(0.001)
+        return Retry("no answer", scope=Scope.HOST)
+
+    street.letters.always["near.example"] = fail
+    await street.write(item(event("said"), roster=None, to=inboxes))
+    await street.settle()
+    assert sum(street.letters.sends.values()) == 4
+    assert (await street.store.deliveries.host("near.example")).fails == 1
+
+
+async def test_a_snooze_does_not_shorten_the_wait_after_a_failure(street: Street) -> None:
+    await street.hear("near")
+    await street.say("said", "more")
+    failed = asyncio.Event()
+
+    async def fail(*_: object) -> Retry:
+        failed.set()
+        return Retry("429", after=600.0)
+
+    async def snooze(*_: object) -> Snooze:
+        await failed.wait()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return Snooze(5.0, "not yet")
+
+    street.letters.answers[NEAR].extend([fail, snooze])
+    await street.settle()
+    street.clock.forward(599)
+    assert await street.settle() == 0
 
 
 async def test_a_success_of_before_does_not_hide_a_failure(street: Street) -> None:
@@ -231,6 +271,8 @@ async def test_a_week_without_an_answer_ends_as_exactly_one_gap(street: Street) 
     await street.say(*(f"said{n}" for n in range(50)))
     await street.until(days=8)
     assert await street.rows("gaps", "dead") == {"gaps": 1, "dead": 0}
+    host = await street.store.deliveries.host("dead.example")
+    assert host.fails == sum(street.letters.sends.values()) - 3, "each try counted, the first four as one"
     assert await street.store.deliveries.lanes(street.clock.now() + timedelta(days=9), 10) == ()
     await street.say("into the void")
     await street.until(days=0.5)
@@ -307,6 +349,16 @@ async def test_an_inbox_that_is_gone_ends_with_its_follows_and_nobody_is_asked_a
     (standing,) = [each for each in await street.store.deliveries.standings(said[0].id) if each.destination == server("near")]
     assert (standing.stage, standing.why) == (Stage.GIVEN_UP, "near.example answered 410: the account has ended.")
     assert await street.store.deliveries.dead_letters(10) == ()
-    await street.take_back(said[0])
+
+
+async def test_when_an_inbox_is_gone_nothing_else_is_begun_there(street: Street) -> None:
+    await street.hear("near")
+    earlier = await street.say(*(f"earlier{n}" for n in range(6)))
     await street.settle()
-    assert street.letters.flying[NEAR] == 0
+    street.letters.always[NEAR] = Dead("near.example answered 410: the account has ended.", gone=True)
+    before = sum(street.letters.sends.values())
+    for each in earlier:
+        await street.take_back(each)
+    await street.say("said")
+    await street.settle()
+    assert sum(street.letters.sends.values()) - before == 4
