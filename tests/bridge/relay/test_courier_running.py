@@ -14,7 +14,7 @@ from bridge.logs import configure
 from bridge.model.capability import Patience
 from bridge.model.content import Message
 from bridge.model.ids import ACTIVITYPUB, ObjectId
-from bridge.model.item import Destination, Retry, Scope
+from bridge.model.item import Delivered, Destination, Retry, Scope
 from bridge.model.richtext import from_plain
 from storage import open_memory
 from tests.bridge.relay.brittle import Brittle

@@ -172,7 +172,7 @@ async def test_where_an_answer_is_only_wished_for_silence_counts_as_none(desk: D
     desk.script.unreachable[BO.id] = Unreachable("hs.example does not answer")
 
     def pure(refs: Refs) -> object:
-        found, community = refs.actor(BO), refs.community(MAKERS)
+        community, found = refs.community(MAKERS), refs.actor(BO)
         return Needs(tuple(refs.missing)) if refs.missing else (found, community)
 
     await desk.store.journal.commit([PutCommunity(Community(MAKERS, "makers", "Makers"))])

@@ -213,16 +213,16 @@ async def test_while_it_runs_what_waits_is_read_just_when_its_time_has_come() ->
 async def test_while_it_runs_what_comes_for_a_busy_lane_is_read_as_soon_as_that_is_free(desk: Desk) -> None:
     desk.script.gates["@slow:hs.example"] = gate = asyncio.Event()
     async with running(desk):
-        await desk.take(asks("slow", "@slow:hs.example"))
+        await desk.take(asks("slow", "@slow:hs.example", lambda _: Ignored("nobody")))
         await when(lambda: desk.script.asking)
-        await desk.take(says("after"))
+        await desk.take(comes_to("after", Ignored("no")))
         await quiet()
         gate.set()
         await when(lambda: len(desk.script.reads) == 2)
 
 
 async def test_while_it_runs_a_long_backlog_is_read_without_a_pause(desk: Desk) -> None:
-    await desk.take(*(says(f"said{n}") for n in range(200)))
+    await desk.take(*(comes_to(f"said{n}", Ignored("no")) for n in range(200)))
     async with running(desk):
         await when(lambda: len(desk.script.reads) == 200)
 
