@@ -178,6 +178,12 @@ async def test_where_an_answer_is_only_wished_for_silence_counts_as_none(desk: D
     await desk.store.journal.commit([PutCommunity(Community(MAKERS, "makers", "Makers"))])
     answer, _, _ = await loader.answer(pure, MATRIX, must_reach=False)
     assert answer == (None, Community(MAKERS, "makers", "Makers"))
+
+    def one(refs: Refs) -> object:
+        return refs.actor(BO) or (Needs(tuple(refs.missing)) if refs.missing else "nobody")
+
+    alone, _, _ = await loader.answer(one, MATRIX, must_reach=False)
+    assert alone == "nobody"
     with pytest.raises(Unreachable):
         await loader.answer(pure, MATRIX)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,19 @@ NEAR = server("near").address
 
 
 # ------------------------------------------------------------------------------------------------------------- retries
+
+
+def one_after_the_other(street: Street) -> Callable[..., Awaitable[Retry]]:
+    """No answer, told of each send a little later than of the one before."""
+    turns = itertools.count(0, 30)
+
+    async def fail(*_: object) -> Retry:
+        for _ in range(next(turns)):
+            await asyncio.sleep(0)
+        street.clock.forward(0.001)
+        return Retry("no answer", scope=Scope.HOST)
+
+    return fail
 
 
 async def test_what_failed_is_tried_again_later_and_later(street: Street) -> None:
@@ -60,11 +74,7 @@ async def test_a_failure_of_one_moment_counts_once_however_much_was_in_flight(st
     await street.hear("near")
     await street.say(*(f"said{n}" for n in range(4)))
 
-    async def fail(*_: object) -> Retry:
-        street.clock.forward(0.001)
-        return Retry("no answer", scope=Scope.HOST)
-
-    street.letters.answers[NEAR].extend([fail] * 4)
+    street.letters.answers[NEAR].extend([one_after_the_other(street)] * 4)
     await street.settle()
     assert (await street.store.deliveries.host("near.example")).fails == 1
     street.clock.forward(72)
@@ -88,11 +98,7 @@ async def test_a_snooze_is_no_failure(street: Street) -> None:
 async def test_a_failure_of_several_inboxes_in_one_moment_counts_once_for_their_server(street: Street) -> None:
     inboxes = tuple(Destination(ACTIVITYPUB, f"https://near.example/u/{n}/inbox", "near.example") for n in range(4))
 
-    async def fail(*_: object) -> Retry:
-        street.clock.forward(0.001)
-        return Retry("no answer", scope=Scope.HOST)
-
-    street.letters.always["near.example"] = fail
+    street.letters.always["near.example"] = one_after_the_other(street)
     await street.write(item(event("said"), roster=None, to=inboxes))
     await street.settle()
     assert sum(street.letters.sends.values()) == 4
