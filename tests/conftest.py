@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
@@ -96,3 +97,9 @@ def _nobody_blocks_the_loop() -> Iterator[None]:
             for file, names in MAY_BLOCK:
                 function.can_block_in(file, names)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _every_test_begins_with_the_same_log() -> None:
+    """What one test set up (a level, a form) must not hide from the next what it looks for."""
+    structlog.reset_defaults()
