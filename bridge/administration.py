@@ -151,7 +151,8 @@ class Administration:
             await adapter.part(found)
         except Unreachable as error:
             raise OperatorError(
-                f"{place} is unlinked, but the bridge's accounts could not leave it: {error.public}", remedy="Remove them from the room by hand."
+                f"{place} is unlinked, but the bridge's accounts could not leave it: {error.public}",
+                remedy="Remove them from the room by hand.",
             ) from error
         return await self._line(community)
 

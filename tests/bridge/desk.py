@@ -1,6 +1,6 @@
 """A small node to command: `Operations` over a few real values, for the tests of the control socket and of the command line."""
 
-# ruff: noqa: A002, ARG002  (the names are those of Operations)
+# ruff: noqa: A002  (the names are those of Operations)
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Names(AbstractResolver):
         self.answers = {name.replace("_", "."): lists for name, lists in answers.items()}
         self.asked: list[str] = []
 
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:  # noqa: ARG002
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
         self.asked.append(host)
         lists = self.answers[host]
         found = lists.pop(0) if len(lists) > 1 else lists[0]
