@@ -62,7 +62,7 @@ class Metrics:
         )
         self.deliveries = Counter(
             "folkmoot_deliveries",
-            "Attempts to deliver and what came of them: delivered, snoozed, retried, dead, skipped.",
+            "Attempts to deliver and what came of them: delivered, snoozed, retried, dead, skipped, omitted.",
             ["protocol", "outcome"],
             registry=own,
         )
