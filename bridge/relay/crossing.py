@@ -80,6 +80,7 @@ class Crossing:
             return [EraseEvent(event.id, "taken back")]
         if isinstance(event.content, Edit) and (folded := await self._fold(event, event.content)) is not None:
             return folded
+        event = await self._in_its_thread(event)
         context = await self._contexts.load(event, channel, keep=keep, hold=hold, released=released)
         decision = judge(event, context)
         planned = await self._plan(event, decision, context)
@@ -100,6 +101,17 @@ class Crossing:
         if wait is None:
             changes.append(_end(event, decision, planned, released))
         return changes
+
+    async def _in_its_thread(self, event: Event) -> Event:
+        """What it answers may have been read, but not judged yet, when it was read itself: then that was taken for the root of the thread.
+
+        A root that is in a thread itself is none: Synapse 1.163 refuses such a thread for good.
+        """
+        message = event.content
+        root = await self._store.objects.get(message.thread) if isinstance(message, Message) and message.thread is not None else None
+        if root is None or root.thread is None:
+            return event
+        return msgspec.structs.replace(event, content=msgspec.structs.replace(message, thread=root.thread))
 
     async def _channel(self, event: Event) -> Channel | None:
         channel = await self._store.directory.channel(event.channel)
