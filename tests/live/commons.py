@@ -64,8 +64,8 @@ class Commons:
 
     def __init__(self, folder: Path, servers: Sequence[FediverseServer]) -> None:
         self.homeserver = Homeserver(folder / "synapse")
-        peers = [server.origin for server in servers]
-        self.node = FolkmootNode.found(folder / "node", homeserver=self.homeserver, peers=peers, change=_hasty)
+        self.node: FolkmootNode
+        self._folder = folder
         self.bot = f"@moot:{self.homeserver.name}"
         self.room = ""
         self.group = ""
@@ -84,6 +84,10 @@ class Commons:
         await self._ending.__aexit__(*error)
 
     async def _begin(self) -> None:
+        peers = [server.origin for server in self._servers]
+        self.node = await asyncio.to_thread(
+            FolkmootNode.found, self._folder / "node", homeserver=self.homeserver, peers=peers, change=_hasty
+        )
         await self._ending.enter_async_context(self.homeserver)
         self._session = await self._ending.enter_async_context(aiohttp.ClientSession())
         await self._ending.enter_async_context(self.node)
