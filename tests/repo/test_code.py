@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import PurePath
 
@@ -11,6 +12,8 @@ from tests.repo.tree import ROOT, modules, names, text
 LONGEST = 600
 CODE = modules("bridge", "protocols", "storage", "deploy", "tests")
 SAY_NOTHING = {"utils", "util", "helpers", "helper", "manager", "managers", "base", "common", "misc", "handler", "handlers"}
+
+MARKS = ("pytest.mark.skip", "pytest.mark.skipif", "pytest.mark.xfail")
 
 TESTED_ELSEWHERE = {
     "bridge/model": "tests/bridge/norms/test_properties.py",
@@ -59,28 +62,24 @@ def test_every_room_has_its_tests() -> None:
 def test_whatever_is_skipped_says_why() -> None:
     wordless = []
     for name in modules("tests"):
-        for call, where in calls(parsed(name)):
-            if where in ("pytest.skip", "pytest.xfail", "pytest.importorskip"):
-                said = bool(call.args) or bool(call.keywords)
-            elif where in ("pytest.mark.skip", "pytest.mark.skipif", "pytest.mark.xfail"):
-                said = any(keyword.arg == "reason" for keyword in call.keywords)
-            else:
-                continue
-            if not said:
+        with_words: set[ast.expr] = set()
+        for call, where in calls(name):
+            if where in ("pytest.skip", "pytest.xfail", "pytest.importorskip") and not (call.args or call.keywords):
                 wordless.append(f"{name}:{call.lineno}")
-        bare = [node for node in ast.walk(parsed(name)) if dotted(node) in ("pytest.mark.skip", "pytest.mark.xfail")]
-        called = [call.func for call, _ in calls(parsed(name))]
-        wordless += [f"{name}:{node.lineno}" for node in bare if isinstance(node, ast.expr) and node not in called]
+            if where in MARKS and any(keyword.arg == "reason" for keyword in call.keywords):
+                with_words.add(call.func)
+        wordless += [f"{name}:{mark.lineno}" for mark in marks(name) if mark not in with_words]
 
     assert wordless == []
 
 
 def test_no_test_sleeps_with_the_clock_of_the_wall() -> None:
-    sleepers = [f"{name}:{call.lineno}" for name in modules("tests") for call, where in calls(parsed(name)) if where == "time.sleep"]
+    sleepers = [f"{name}:{call.lineno}" for name in modules("tests") for call, where in calls(name) if where == "time.sleep"]
 
     assert [place for place in sleepers if not place.startswith(("tests/bench/", "tests/repo/"))] == []
 
 
+@functools.cache
 def parsed(name: str) -> ast.Module:
     return ast.parse(text(name), name)
 
@@ -95,7 +94,15 @@ def dotted(node: ast.AST) -> str:
             return ""
 
 
-def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            yield node, dotted(node.func)
+@functools.cache
+def calls(name: str) -> list[tuple[ast.Call, str]]:
+    """Every call in a module, and what it calls where that is a plain name."""
+    return [(node, dotted(node.func)) for node in ast.walk(parsed(name)) if isinstance(node, ast.Call)]
+
+
+def marks(name: str) -> Iterator[ast.expr]:
+    """Every mark that leaves a test out, called or bare."""
+    if any(mark.rpartition(".")[2] in text(name) for mark in MARKS):
+        for node in ast.walk(parsed(name)):
+            if isinstance(node, ast.Attribute) and dotted(node) in MARKS:
+                yield node
