@@ -70,6 +70,35 @@ class Receipt(msgspec.Struct, frozen=True):
     fresh: bool
 
 
+Share = frozenset[int] | None
+"""Buckets of a stream; None is all of them."""
+
+
+class Claims(Protocol):
+    """What of the work is this process's, where several share one database: lanes of INTAKE, communities of EVENTS, servers of OUT.
+
+    Engine.md sections 7 and 9. Where there is one process everything is, at once.
+    """
+
+    def share(self, stream: Stream) -> Share:
+        """For asking the store what there is to do."""
+        ...
+
+    def owns(self, stream: Stream, name: str) -> bool:
+        """May work on it begin, or leave this process, now? Not while it is handed over, nor while this process cannot be sure."""
+        ...
+
+    def keeps(self, stream: Stream, name: str) -> bool:
+        """May what came of work on it still be written down, as far as this process knows?"""
+        ...
+
+    def begin(self, stream: Stream, name: str) -> None:
+        """Work on it is under way: it is not handed over before the `end` of it."""
+        ...
+
+    def end(self, stream: Stream, name: str) -> None: ...
+
+
 class Backlog(msgspec.Struct, frozen=True):
     """Rows not yet done and the age of the oldest in seconds, per stream; holds open; dead letters; free disk in bytes (None where
     a database elsewhere does not say)."""
@@ -93,7 +122,7 @@ class Journal(Protocol):
         ...
 
     async def pending(self, stream: Stream) -> tuple[str, ...]:
-        """The lanes of INTAKE or EVENTS with something after their cursor."""
+        """The lanes of INTAKE or EVENTS with something after their cursor, whoever they belong to."""
         ...
 
     async def read_intake(self, lane: str, limit: int) -> tuple[Entry, ...]: ...
@@ -104,10 +133,11 @@ class Journal(Protocol):
 
     async def commit(self, changes: Sequence[Change], *, stream: Stream | None = None, lane: str = "", upto: int | None = None) -> None:
         """One durable transaction: all changes, and the lane's cursor moved to `upto`. Raises Fenced, Conflict, StoreDown; then nothing
-        was written. A repeat of the same changes changes nothing."""
+        was written. Fenced: the lane, or one that a change is the courier's word about, belongs to another process now. A repeat of the
+        same changes changes nothing."""
         ...
 
-    async def waits_due(self, now: datetime, limit: int) -> tuple[tuple[Wait, Entry], ...]:
+    async def waits_due(self, now: datetime, limit: int, share: Share = None) -> tuple[tuple[Wait, Entry], ...]:
         """Parked intake entries whose time has come (or whose awaited object has arrived), oldest first."""
         ...
 
@@ -115,7 +145,7 @@ class Journal(Protocol):
         """Does an entry of this intake lane that came before `seq` still wait, and not for a person?"""
         ...
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, share: Share = None) -> datetime | None:
         """When the earliest wait comes due."""
         ...
 
@@ -186,7 +216,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
 class Deliveries(Protocol):
     """The courier's view of OUT: per destination two lanes, each one cursor; only exceptions are rows."""
 
-    async def lanes(self, now: datetime, limit: int) -> tuple[LaneState, ...]:
+    async def lanes(self, now: datetime, limit: int, share: Share = None) -> tuple[LaneState, ...]:
         """Lanes with something after their cursor whose own and whose host's `next_at` is reached; urgent first, then longest waiting."""
         ...
 
@@ -298,9 +328,9 @@ class Decisions(Protocol):
         """What waits, the first to come due first; `author`: only theirs."""
         ...
 
-    async def holds_due(self, now: datetime, limit: int) -> tuple[Hold, ...]: ...
+    async def holds_due(self, now: datetime, limit: int, share: Share = None) -> tuple[Hold, ...]: ...
 
-    async def next_due(self) -> datetime | None:
+    async def next_due(self, share: Share = None) -> datetime | None:
         """When the earliest hold comes due."""
         ...
 
@@ -367,6 +397,9 @@ class Store(Protocol):
 
     @property
     def keys(self) -> Keys: ...
+
+    @property
+    def claims(self) -> Claims: ...
 
     async def close(self) -> None: ...
 

@@ -14,7 +14,8 @@ from bridge.model.item import Omission
 from bridge.model.record import Hold
 from bridge.norms.context import Consent
 from bridge.norms.decision import Decision
-from bridge.ports import Clock
+from bridge.ports import Clock, Share, Stream
+from storage.buckets import within
 from storage.changes.objects import tombstone_key
 from storage.columns import micros, moment, parse_native
 from storage.engine import Database
@@ -31,6 +32,7 @@ _HOLD_ON = _OPEN.where(holds.c.event == bindparam("object"))
 _HOLDS = _OPEN.order_by(holds.c.due_at, holds.c.event).limit(bindparam("many"))
 _DUE = _HOLDS.where(holds.c.due_at <= bindparam("now"))
 _NEXT = select(func.min(holds.c.due_at)).where(holds.c.ended.is_(None))
+_MY_DUE, _MY_NEXT = (statement.where(within(holds.c.community, Stream.EVENTS)) for statement in (_DUE, _NEXT))
 _CONSENT = select(consents.c.body).where(consents.c.actor == bindparam("actor"), consents.c.community == bindparam("community"))
 _CONSENTS = select(consents.c.body).where(consents.c.actor == bindparam("actor")).order_by(consents.c.community)
 _LET_IN = (
@@ -77,11 +79,13 @@ class SqlDecisions:
             statement = statement.where(holds.c.author == str(author))
         return await self._holds(statement, many=limit)
 
-    async def holds_due(self, now: datetime, limit: int) -> tuple[Hold, ...]:
-        return await self._holds(_DUE, now=micros(now), many=limit)
+    async def holds_due(self, now: datetime, limit: int, share: Share = None) -> tuple[Hold, ...]:
+        if share is None:
+            return await self._holds(_DUE, now=micros(now), many=limit)
+        return await self._holds(_MY_DUE, now=micros(now), many=limit, share=list(share))
 
-    async def next_due(self) -> datetime | None:
-        row = await self._first(_NEXT)
+    async def next_due(self, share: Share = None) -> datetime | None:
+        row = await self._first(_NEXT) if share is None else await self._first(_MY_NEXT, share=list(share))
         return None if row is None else moment(row[0])
 
     async def consent(self, actor: Native, community: CommunityId) -> Consent | None:

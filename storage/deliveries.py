@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Row, bindparam, case, func, or_, select
 
 from bridge.model.ids import EventId, ItemId, Protocol
 from bridge.model.item import Destination, Standing
-from bridge.ports import DeadLetter, HostState, LaneState, Queued, Window
+from bridge.ports import DeadLetter, HostState, LaneState, Queued, Share, Stream, Window
+from storage.buckets import within
 from storage.changes.outgoing import decode_item
 from storage.columns import micros, moment
 from storage.engine import Database
@@ -34,6 +35,7 @@ _LANES = (
     .order_by(lanes.c.urgent.desc(), lanes.c.awake, lanes.c.destination)
     .limit(bindparam("many"))
 )
+_MY_LANES = _LANES.where(within(destinations.c.host, Stream.OUT))
 _LATER = case((hosts.c.next_at > lanes.c.next_at, hosts.c.next_at), else_=lanes.c.next_at)
 _NEXT = select(func.min(_LATER)).select_from(_WITH_HOST).where(lanes.c.awake.is_not(None))
 _WHO = select(destinations.c.id).where(destinations.c.protocol == bindparam("protocol"), destinations.c.address == bindparam("address"))
@@ -74,9 +76,11 @@ class SqlDeliveries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def lanes(self, now: datetime, limit: int) -> tuple[LaneState, ...]:
+    async def lanes(self, now: datetime, limit: int, share: Share = None) -> tuple[LaneState, ...]:
+        statement, ask = (_LANES, {}) if share is None else (_MY_LANES, {"share": list(share)})
+
         def read(connection: Connection) -> tuple[LaneState, ...]:
-            return tuple(_lane(row) for row in connection.execute(_LANES, {"now": micros(now), "many": limit}))
+            return tuple(_lane(row) for row in connection.execute(statement, {**ask, "now": micros(now), "many": limit}))
 
         return await self._database.read(read)
 

@@ -9,13 +9,20 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Executable, String, T
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["TEXT", "Either", "once", "upsert"]
+__all__ = ["TEXT", "Either", "once", "stored", "upsert"]
 
 Insert = sqlite.Insert | postgresql.Insert
 
 
 _SIGN = "\uffff"
 """No character at all in Unicode, so it stands in no text but by malice."""
+
+
+def stored(words: str) -> str:
+    """How PostgreSQL has it."""
+    if "\x00" not in words and _SIGN not in words:
+        return words
+    return words.replace(_SIGN, f"{_SIGN}1").replace("\x00", f"{_SIGN}0")
 
 
 class _Storable(TypeDecorator[str]):
@@ -31,9 +38,7 @@ class _Storable(TypeDecorator[str]):
         super().__init__(collation="C")
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        if value is None or ("\x00" not in value and _SIGN not in value):
-            return value
-        return value.replace(_SIGN, f"{_SIGN}1").replace("\x00", f"{_SIGN}0")
+        return value if value is None else stored(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         return value if value is None or _SIGN not in value else value.replace(f"{_SIGN}0", "\x00").replace(f"{_SIGN}1", _SIGN)

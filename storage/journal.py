@@ -22,12 +22,15 @@ from bridge.changes import (
     Requeue,
     WakeHost,
 )
+from bridge.errors import Fenced
 from bridge.model.event import Event, decode
 from bridge.model.ids import CommunityId, EventId, Protocol
 from bridge.model.record import Record, Wait
-from bridge.ports import Backlog, Entry, Intake, Receipt, Stream
+from bridge.ports import Backlog, Entry, Intake, Receipt, Share, Stream
+from storage.buckets import within
 from storage.changes import apply_all
 from storage.changes.streams import append_intake, known_intake
+from storage.claims import Everything, SharedClaims, require
 from storage.columns import micros, moment, native_or_none
 from storage.dialect import once
 from storage.engine import Database
@@ -85,6 +88,7 @@ _DUE = (
     .order_by(waits.c.due_at, waits.c.seq)
     .limit(bindparam("many"))
 )
+_MY_DUE = _DUE.where(within(intake.c.lane, Stream.INTAKE))
 _AHEAD = (
     select(waits.c.seq)
     .join(intake, intake.c.seq == waits.c.seq)
@@ -92,6 +96,7 @@ _AHEAD = (
     .limit(1)
 )
 _NEXT_WAIT = select(func.min(waits.c.due_at)).where(waits.c.stuck.is_(False))
+_MY_NEXT_WAIT = _NEXT_WAIT.select_from(waits.join(intake, intake.c.seq == waits.c.seq)).where(within(intake.c.lane, Stream.INTAKE))
 _BODY = select(events.c.body).where(events.c.id == bindparam("event"))
 
 _TODO_INTAKE = (
@@ -113,8 +118,11 @@ _DEAD = select(func.count()).select_from(dead).where(dead.c.requeued_at.is_(None
 class SqlJournal:
     """The `Journal` port over any `Database`."""
 
-    def __init__(self, database: Database, hints: Hints, secret: bytes, free: Free, min_free_percent: float) -> None:
+    def __init__(
+        self, database: Database, hints: Hints, secret: bytes, free: Free, min_free_percent: float, *, claims: Everything | SharedClaims
+    ) -> None:
         self._database = database
+        self._claims = claims
         self._hints = hints
         self._secret = secret
         self._free = free
@@ -157,20 +165,28 @@ class SqlJournal:
 
     async def commit(self, changes: Sequence[Change], *, stream: Stream | None = None, lane: str = "", upto: int | None = None) -> None:
         secret = self._secret
+        fence = self._claims.fence(changes, stream, lane)
 
         def write(connection: Connection) -> None:
+            require(connection, fence)
             apply_all(connection, changes, secret)
             if stream is not None and upto is not None:
                 _move(connection, stream, lane, upto)
 
         if not changes and (stream is None or upto is None):
             return
-        await self._database.write(write)
+        try:
+            await self._database.write(write)
+        except Fenced:
+            self._claims.doubt()
+            raise
         self._hints.ring(_touched(changes))
 
-    async def waits_due(self, now: datetime, limit: int) -> tuple[tuple[Wait, Entry], ...]:
+    async def waits_due(self, now: datetime, limit: int, share: Share = None) -> tuple[tuple[Wait, Entry], ...]:
+        statement, ask = (_DUE, {}) if share is None else (_MY_DUE, {"share": list(share)})
+
         def read(connection: Connection) -> tuple[tuple[Wait, Entry], ...]:
-            rows = connection.execute(_DUE, {"now": micros(now), "many": limit})
+            rows = connection.execute(statement, {**ask, "now": micros(now), "many": limit})
             return tuple((_wait(row), Entry(row.seq, _intake(row), row.tries)) for row in rows)
 
         return await self._database.read(read)
@@ -179,8 +195,9 @@ class SqlJournal:
         ask = {"lane": lane, "seq": seq}
         return await self._database.read(lambda connection: connection.execute(_AHEAD, ask).first()) is not None
 
-    async def next_due(self) -> datetime | None:
-        return moment(await self._database.read(lambda connection: connection.execute(_NEXT_WAIT).scalar()))
+    async def next_due(self, share: Share = None) -> datetime | None:
+        statement, ask = (_NEXT_WAIT, {}) if share is None else (_MY_NEXT_WAIT, {"share": list(share)})
+        return moment(await self._database.read(lambda connection: connection.execute(statement, ask).scalar()))
 
     async def hint(self, stream: Stream, seconds: float) -> None:
         await self._hints.wait(stream, seconds)

@@ -45,10 +45,14 @@ class SharedHints(Hints):
 
     def ring(self, streams: Iterable[Stream]) -> None:
         told = set(streams)
-        super().ring(told)
+        self.ring_here(told)
         self._untold |= told
         if told:
             self._bell.set()
+
+    def ring_here(self, streams: Iterable[Stream]) -> None:
+        """In this process alone."""
+        super().ring(streams)
 
     async def _keep(self) -> None:
         while True:
@@ -72,11 +76,11 @@ class SharedHints(Hints):
         def hear(_session: object, sender: int, _channel: str, said: object) -> None:
             if sender != mine:
                 # Words of a newer release are none of ours.
-                super(SharedHints, self).ring(stream for stream in Stream if stream in str(said).split())
+                self.ring_here(stream for stream in Stream if stream in str(said).split())
 
         session.add_termination_listener(lambda _session: self._bell.set())
         await session.add_listener(CHANNEL, hear)
-        super().ring(Stream)  # whatever was said while nobody listened
+        self.ring_here(Stream)  # whatever was said while nobody listened
         while not session.is_closed():
             await self._bell.wait()
             self._bell.clear()

@@ -70,6 +70,12 @@ class Server:
         """All that the driver raises when a connection fails."""
         return (OSError, TimeoutError, self._driver.PostgresError, self._driver.InterfaceError, self._driver.InternalClientError)
 
+    @property
+    def lock_timeout(self) -> type[Exception]:
+        """What the driver raises when a lock was not to be had in time."""
+        found: type[Exception] = self._driver.LockNotAvailableError
+        return found
+
     def translated(self, error: BaseException) -> BaseException:
         """Ours for what the driver raised, however far it got; everything else as it is."""
         if not isinstance(error, self.errors):

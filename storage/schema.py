@@ -77,6 +77,16 @@ heads = Table(
     comment="Where every sequence stands; updating a row orders its writers.",
 )
 
+claims = Table(
+    "claims",
+    metadata,
+    _text("stream", "intake, events or out", key=True),
+    _number("bucket", "which part of it", key=True),
+    _number("epoch", "how often it has changed hands"),
+    _text("owner", "the process that took it last, for people to read"),
+    comment="Fences: a process writes cursors only under the epoch it took. Who owns what now, the locks of the server say.",
+)
+
 intake = Table(
     "intake",
     metadata,

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from bridge.errors import OperatorError, StorageError
 from bridge.ports import Clock
+from storage.claims import Everything, SharedClaims
 from storage.decisions import SqlDecisions
 from storage.deliveries import SqlDeliveries
 from storage.directory import SqlDirectory
@@ -45,12 +46,14 @@ class SqlStore:
         free: Free,
         min_free_percent: float = 10.0,
         hints: Hints | None = None,
+        claims: Everything | SharedClaims | None = None,
         closed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`closed` is called after the last transaction has ended."""
         self.database = database
         self._closed = closed
-        self.journal = SqlJournal(database, hints or Hints(clock), secret_key, free, min_free_percent)
+        self.claims = claims or Everything()
+        self.journal = SqlJournal(database, hints or Hints(clock), secret_key, free, min_free_percent, claims=self.claims)
         self.deliveries = SqlDeliveries(database)
         self.directory = SqlDirectory(database)
         self.objects = SqlObjects(database)
@@ -67,6 +70,7 @@ class SqlStore:
 
     async def close(self) -> None:
         """Finishes what is under way. A second call does nothing."""
+        await self.claims.stop()
         await self.database.close()
         if self._closed is not None:
             await self._closed()
@@ -134,7 +138,7 @@ async def connect_store(
     """A PostgreSQL database, which other processes may have open too. Brings the tables up to date.
 
     Raises OperatorError, before anything is written, for unsafe settings of the server, another key file, a database of a newer release,
-    and a server that does not let us in.
+    and a server that does not let us in. Nothing is this process's to work on before `claims.start`.
     """
     server = Server(url, password)
     database = Lines(server, readers=readers)
@@ -173,6 +177,7 @@ async def connect_store(
         free=disk or (lambda: None),
         min_free_percent=min_free_percent,
         hints=hints,
+        claims=SharedClaims(server, hints.ring_here),
         closed=stop,
     )
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from bridge.ports import Clock
+from bridge.ports import Clock, Stream
 from storage import SqlStore, connect_store, open_memory, open_store
 from storage.inline import Inline
 from tests.postgres import Cluster, cluster
@@ -77,6 +77,7 @@ class ClusterHome:
         if self._name is None:
             self._name = self._cluster.create(await template(self._cluster))
         self._store = await connect_store(self._cluster.url(self._name), SECRET, self._clock)
+        await self._store.claims.start(Stream)
         return self._store
 
     async def reopen(self) -> SqlStore:

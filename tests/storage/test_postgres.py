@@ -38,8 +38,9 @@ async def name(server: Cluster) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def stores(server: Cluster, name: str) -> AsyncIterator[list[SqlStore]]:
-    """Three of one database, as three processes have it."""
+    """Three of one database, as three processes have it; all the work is the first one's."""
     opened = [await connect_store(server.url(name), SECRET) for _ in range(3)]
+    await opened[0].claims.start(Stream)
     yield opened
     for store in opened:
         await store.close()
@@ -316,6 +317,7 @@ def own() -> Iterator[Cluster]:
 @pytest.mark.faults
 async def test_a_server_that_is_restarted_loses_nothing_and_is_found_again(own: Cluster) -> None:
     store = await connect_store(own.url(own.create()), SECRET)
+    await store.claims.start(Stream)
     acknowledged: list[str] = []
     refused = 0
 
