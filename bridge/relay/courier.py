@@ -61,7 +61,7 @@ class Courier:
         self._sends_at_once = sends_at_once
         self._per_host = per_host
         self._writer = Writer(loader)
-        self._outcomes = Outcomes(store.deliveries, adapters, self._writer, clock, metrics or Metrics())
+        self._outcomes = Outcomes(store, adapters, self._writer, clock, metrics or Metrics())
         self._turn = asyncio.Lock()
         """Held while the store is told, or says how lanes are: an answer never mixes what was before with what came after."""
         self._tasks = Tasks()
@@ -69,11 +69,14 @@ class Courier:
         self._soiled = asyncio.Event()
         self._is_running = False
         self._is_draining = False
+        self._lanes: dict[Key, Lane] = {}
         self._forget_all()
 
     def _forget_all(self) -> None:
         """The store knows where everything was."""
-        self._lanes: dict[Key, Lane] = {}
+        for lane in self._lanes.values():
+            self._store.claims.end(Stream.OUT, lane.host.name)
+        self._lanes = {}
         self._hosts: dict[str, Host] = {}
         self._queue: deque[Lane] = deque()
         self._dirty: dict[Lane, None] = {}
@@ -175,7 +178,7 @@ class Courier:
         is_news, self._news = self._news, False
         async with self._turn:
             try:
-                states = await self._store.deliveries.lanes(self._clock.now(), limit)
+                states = await self._store.deliveries.lanes(self._clock.now(), limit, self._store.claims.share(Stream.OUT))
             except BaseException:
                 self._news = is_news
                 raise
@@ -185,6 +188,8 @@ class Courier:
 
     def _see(self, state: LaneState, *, is_news: bool) -> None:
         destination, urgent = state.destination, state.urgent
+        if not self._owns(destination.host):
+            return  # handed over since it was asked for
         lane = self._lanes.get((destination, urgent))
         host = self._hosts.get(destination.host)
         if (lane is not None and lane.ending is not None) or (host is not None and host.unsettled):
@@ -196,10 +201,14 @@ class Courier:
             adapter = self._adapters.get(destination.protocol)
             lane = self._lanes[destination, urgent] = Lane(state, host, adapter.patience.parallel if adapter is not None else 1)
             host.lanes.add(lane)
+            self._store.claims.begin(Stream.OUT, host.name)
         elif is_news or lane.is_down:
             lane.renew(state)
         self._outcomes.watch(lane)
         self._enqueue(lane)
+
+    def _owns(self, host: str) -> bool:
+        return self._store.claims.owns(Stream.OUT, host)
 
     def _enqueue(self, lane: Lane) -> None:
         if lane.may_begin and not lane.is_queued:
@@ -213,6 +222,8 @@ class Courier:
         while self._queue and len(chunk) < min(CHUNK, self._room):
             lane = self._queue.popleft()
             host = lane.host
+            if not self._owns(host.name):
+                lane.more = False
             if host.is_down or not lane.may_begin:
                 lane.is_queued = False
                 self._forget(lane)
@@ -267,10 +278,14 @@ class Courier:
 
     def _forget(self, lane: Lane) -> None:
         if lane.is_idle and self._lanes.get(lane.key) is lane:
-            del self._lanes[lane.key]
-            lane.host.lanes.discard(lane)
-            if not lane.host.lanes:
-                del self._hosts[lane.host.name]
+            self._let_go(lane)
+
+    def _let_go(self, lane: Lane) -> None:
+        del self._lanes[lane.key]
+        self._store.claims.end(Stream.OUT, lane.host.name)
+        lane.host.lanes.discard(lane)
+        if not lane.host.lanes:
+            del self._hosts[lane.host.name]
 
     # ------------------------------------------------------------------------------------------------------ one item
 
@@ -278,6 +293,10 @@ class Courier:
         try:
             outcome = await self._outcomes.attempt(lane, flight)
             noted = await self._outcomes.note(lane, flight, outcome)
+        except Fenced:
+            lane.put_back(flight)
+            self._go_on(lane)
+            return
         except StorageError as error:
             lane.put_back(flight)
             await self._wait_out(error)
@@ -310,7 +329,7 @@ class Courier:
     # ------------------------------------------------------------------------------------------------------ what is known
 
     def _touch(self, lane: Lane) -> None:
-        if lane.is_dirty:
+        if lane.is_dirty and self._lanes.get(lane.key) is lane:
             self._dirty[lane] = None
             self._soiled.set()
 
@@ -321,7 +340,11 @@ class Courier:
             lanes, self._dirty = list(self._dirty), {}
             try:
                 return await self._tell(lanes, learned=True)
-            except (Fenced, Full, StoreDown):
+            except Fenced:
+                if not self._lose(lanes):
+                    raise
+                return True
+            except (Full, StoreDown):
                 raise
             except Exception as error:
                 if len(lanes) == 1:
@@ -339,6 +362,15 @@ class Courier:
             if failed is not None:
                 raise failed
             return True
+
+    def _lose(self, lanes: Iterable[Lane]) -> bool:
+        """Forgets servers that another process sends to now; it sends again what was not written down, under the same keys."""
+        lost = {lane.host for lane in lanes if not self._store.claims.keeps(Stream.OUT, lane.host.name)}
+        for lane in [lane for host in lost for lane in host.lanes]:
+            lane.is_down = True
+            self._dirty.pop(lane, None)
+            self._let_go(lane)
+        return bool(lost)
 
     def _untold(self, lane: Lane, error: Exception) -> StorageError:
         """It rests as it is, and is told again with the next one."""

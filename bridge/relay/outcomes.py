@@ -11,13 +11,13 @@ from datetime import timedelta
 import msgspec
 
 from bridge.changes import EndDestination, FailLane, GiveUp, PutCopy, PutDead, PutOmission, SnoozeLane
-from bridge.errors import StorageError
+from bridge.errors import Fenced, StorageError
 from bridge.logs import logger
 from bridge.metrics import Metrics
 from bridge.model.content import Boost, Message, Reaction
 from bridge.model.ids import ObjectId, Protocol
 from bridge.model.item import Dead, Delivered, Omission, Outcome, Retry, Scope, Skipped, Snooze
-from bridge.ports import Adapter, Clock, Deliveries
+from bridge.ports import Adapter, Clock, Store, Stream
 from bridge.relay.lane import Flight, Lane
 from bridge.relay.schedule import ORDINARY_DAYS, is_given_up, next_attempt
 from bridge.relay.writing import Writer
@@ -54,10 +54,9 @@ class Noted(msgspec.Struct, frozen=True):
 class Outcomes:
     """`attempt`, then `note`; between the two nothing is kept."""
 
-    def __init__(
-        self, deliveries: Deliveries, adapters: Mapping[Protocol, Adapter], writer: Writer, clock: Clock, metrics: Metrics
-    ) -> None:
-        self._deliveries = deliveries
+    def __init__(self, store: Store, adapters: Mapping[Protocol, Adapter], writer: Writer, clock: Clock, metrics: Metrics) -> None:
+        self._deliveries = store.deliveries
+        self._claims = store.claims
         self._adapters = adapters
         self._writer = writer
         self._clock = clock
@@ -65,7 +64,7 @@ class Outcomes:
         self._open: dict[Protocol, set[str]] = {}
 
     async def attempt(self, lane: Lane, flight: Flight) -> Outcome | Omission:
-        """Writes and sends. Raises StorageError."""
+        """Writes and sends. Raises StorageError; Fenced when the server is another process's by now, and then nothing was sent."""
         item, destination = flight.item, lane.destination
         adapter = self._adapters.get(destination.protocol)
         if adapter is None:
@@ -78,6 +77,8 @@ class Outcomes:
             return self._fault(lane, flight, error, final=True)
         if isinstance(written, Omission):
             return written
+        if not self._claims.owns(Stream.OUT, destination.host):
+            raise Fenced("Another process sends there now.")
         try:
             return await adapter.send(written, item, destination)
         except StorageError:

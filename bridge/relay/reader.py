@@ -96,6 +96,9 @@ class Reader:
             if lane in self._lanes:
                 self._again.add(lane)
                 continue
+            if not self._store.claims.owns(Stream.INTAKE, lane):
+                continue
+            self._store.claims.begin(Stream.INTAKE, lane)
             waiting = sorted(due.get(lane, ()), key=lambda entry: entry.seq)
             turn = self._patient_turn(lane, waiting) if patiently else self._turn(lane, waiting)
             task = self._lanes[lane] = self._tasks.start(turn)
@@ -106,15 +109,17 @@ class Reader:
     async def _due(self) -> tuple[Mapping[str, list[Entry]], float | None]:
         """What waited and may be read now, by lane; else the seconds until something may."""
         found: defaultdict[str, list[Entry]] = defaultdict(list)
-        first, now = await self._store.journal.next_due(), self._clock.now()
+        share = self._store.claims.share(Stream.INTAKE)
+        first, now = await self._store.journal.next_due(share), self._clock.now()
         if first is None or first > now:
             return found, None if first is None else (first - now).total_seconds()
-        for _, entry in await self._store.journal.waits_due(now, DUE):
+        for _, entry in await self._store.journal.waits_due(now, DUE, share):
             found[entry.intake.lane].append(entry)
         return found, None
 
     def _ended(self, lane: str) -> None:
         del self._lanes[lane]
+        self._store.claims.end(Stream.INTAKE, lane)
         if lane in self._again:
             # Something came for it while it was at work.
             self._again.discard(lane)
@@ -123,6 +128,8 @@ class Reader:
     async def _patient_turn(self, lane: str, due: Sequence[Entry]) -> bool:
         try:
             return await self._turn(lane, due)
+        except Fenced:
+            return False  # whoever has the lane now reads it
         except StorageError as error:
             await self._wait_out(error)
             return False

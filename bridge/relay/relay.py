@@ -22,7 +22,7 @@ from bridge.changes import (
     PutOmission,
     PutPlace,
 )
-from bridge.errors import Conflict, OperatorError, StorageError, Unreachable
+from bridge.errors import Conflict, Fenced, OperatorError, StorageError, Unreachable
 from bridge.logs import logger
 from bridge.metrics import Metrics
 from bridge.model.content import (
@@ -127,13 +127,24 @@ class Relay:
         """What is due and what is new, once round; True when there was anything. Raises StorageError."""
         busy = await self._release_due()
         for community in await self._store.journal.pending(Stream.EVENTS):
-            for seq, event in await self._store.journal.read_events(community, TURN):
-                await self._relay(seq, event)
-                busy = True
+            if self._store.claims.owns(Stream.EVENTS, community):
+                busy = await self._turn(community) or busy
         return busy
 
+    async def _turn(self, community: str) -> bool:
+        self._store.claims.begin(Stream.EVENTS, community)
+        try:
+            events = await self._store.journal.read_events(community, TURN)
+            for seq, event in events:
+                await self._relay(seq, event)
+            return bool(events)
+        except Fenced:
+            return False  # whoever has the community now judges it
+        finally:
+            self._store.claims.end(Stream.EVENTS, community)
+
     async def _nap(self) -> float:
-        due = await self._store.decisions.next_due()
+        due = await self._store.decisions.next_due(self._store.claims.share(Stream.EVENTS))
         if due is None:
             return LONGEST_NAP
         return min(LONGEST_NAP, max(0.0, (due - self._clock.now()).total_seconds()))
@@ -257,9 +268,12 @@ class Relay:
 
     async def _release_due(self) -> bool:
         """In the order in which they began to wait, so that an answer never comes before what it answers."""
-        due = await self._store.decisions.holds_due(self._clock.now(), 500)
+        due = await self._store.decisions.holds_due(self._clock.now(), 500, self._store.claims.share(Stream.EVENTS))
         for hold in sorted(due, key=lambda one: (one.due_at, one.since)):
-            await self._store.journal.commit(await self._orders.due(hold))
+            try:
+                await self._store.journal.commit(await self._orders.due(hold), stream=Stream.EVENTS, lane=hold.community)
+            except Fenced:
+                return False  # whoever has its community now releases it
         return bool(due)
 
     async def decide(self, event_id: EventId, action: Action, by: str, reason: str = "") -> Hold:
