@@ -170,7 +170,8 @@ class Lane:
         self._order = deque(queued.seq for queued in ahead)
         self.more = window.more
         allowed = min(room, self._allowed - self.busy)
-        threads = {flight.item.thread for flight in self._flying.values()} | {item.thread for item in self._landing.values()}
+        under_way = [*(flight.item for flight in self._flying.values()), *self._landing.values()]
+        taken = {one for item in under_way for one in _strands(item)}
         begun: list[Flight] = []
         passed: list[Queued] = []
         for queued in ahead:
@@ -183,11 +184,11 @@ class Lane:
             if len(begun) >= allowed:
                 self.more = True
                 break
-            if item.thread in threads or waits(item):
+            follows = not taken.isdisjoint(_strands(item)) or waits(item)
+            taken.update(_strands(item))
+            if follows:
                 self.more = True
-                threads.add(item.thread)
                 continue
-            threads.add(item.thread)
             begun.append(Flight(queued.seq, item, self.turn, self.host.turn))
         self._flying.update((flight.seq, flight) for flight in begun)
         self._done.update(queued.seq for queued in passed)
@@ -282,3 +283,11 @@ class Lane:
         while self._order and self._order[0] in self._done:
             self.upto = self._order.popleft()
             self._done.discard(self.upto)
+
+
+def _strands(item: Item) -> tuple[str, str]:
+    """Whatever shares one of these goes one after the other.
+
+    An edit or a sign knows what it is about, and not always the thread that its object was said in.
+    """
+    return item.thread, item.object

@@ -244,6 +244,19 @@ def test_giving_up_for_a_server_that_does_not_answer_rests_the_whole_server() ->
     assert lane.host.unsettled == {failure}
 
 
+def test_what_is_about_something_never_goes_beside_it() -> None:
+    """An answer is of its thread; an edit of it or a sign under it knows only the answer itself."""
+    answer = event("answer")
+    said = msgspec.structs.replace(item(answer), thread="the thread")
+    for later_on in (edit("changed", answer, "other words"), reaction("sign", answer)):
+        lane = lane_of()
+        ahead = Window((Queued(1, said), Queued(2, item(later_on)), Queued(3, item(event("other")))), more=False)
+        begun, _ = lane.begin(ahead, 4, never)
+        assert [flight.seq for flight in begun] == [1, 3]
+        lane.land(begun[0], answered=True)
+        assert [flight.seq for flight in lane.begin(ahead, 4, never)[0]] == [2]
+
+
 def test_what_a_retraction_waits_for() -> None:
     said, other = event("said"), event("other")
     cases: list[tuple[Item, bool]] = [
