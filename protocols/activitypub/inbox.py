@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from bridge.changes import WakeHost
-from bridge.errors import Gone, Malformed, PeerError, StorageError, TooLarge, Unreachable, Unverified
+from bridge.errors import Gone, PeerError, StorageError, TooLarge, Unreachable, Unverified
 from bridge.logs import logger
 from bridge.model.ids import ACTIVITYPUB
 from bridge.ports import Clock, Deliveries, Directory, Intake, Journal, Node
@@ -136,8 +136,6 @@ class Inbox:
                         raise self._too_large()
         except TimeoutError as error:
             raise _Late("The activity took too long to arrive.") from error
-        except web.RequestPayloadError as error:
-            raise Malformed("the body is cut short") from error
         return bytes(body)
 
     def _too_large(self) -> TooLarge:

@@ -137,6 +137,11 @@ NOT_BELIEVED: dict[str, tuple[dict[str, dict[str, object]], str, str]] = {
         KEY,
         "does not list it",
     ),
+    "an owner who calls it somebody else's": (
+        {ALONE: shown(rsa(SAMS), SAMS, id=ALONE), SAMS: face(SAMS) | {"publicKey": shown(rsa(SAMS), OTHER, id=ALONE)}},
+        ALONE,
+        "does not list it",
+    ),
     "only an id": ({SAMS: face(SAMS) | {"publicKey": KEY}}, KEY, "only its id"),
     "an empty key": ({SAMS: face(SAMS) | {"publicKey": shown(rsa(SAMS), SAMS, publicKeyPem="")}}, KEY, "only its id"),
     "a broken key": ({SAMS: face(SAMS) | {"publicKey": shown(rsa(SAMS), SAMS, publicKeyPem="x")}}, KEY, "not a readable PEM"),

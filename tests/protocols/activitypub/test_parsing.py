@@ -51,6 +51,7 @@ REFUSED = {
     "only ends": (b"]" * MEGABYTE, "never opened"),
     "a long list": (b'{"a":[' + b",".join([b"1"] * (MOST_IN_A_LIST + 1)) + b"]}", "more than 1000 elements (at $.a)"),
     "a long list, deep inside": (b'{"a":[0,{"b":[' + b",".join([b"1"] * 1_001) + b"]}]}", "more than 1000 elements (at $.a[1].b)"),
+    "too many quotation marks": (b'{"a":"' + b'\\"' * 100_000 + b'"}', "more than 100000 quotation marks"),
     "too many members": (msgspec.json.encode({str(i): i for i in range(MOST_VALUES + 1)}), "more than 10000 values"),
 }
 
