@@ -96,6 +96,7 @@ class Server:
         self.repeats = 0
         self.heard: Callable[[Server, Received], None] = lambda server, received: None
         self._known: set[str] = set()
+        self._looking: set[str] = set()
         self._keys: dict[str, tuple[str, RSAPublicKey]] = {}
         self._numbers = itertools.count(1)
         world.network.hosts[self.host] = self
@@ -111,7 +112,7 @@ class Server:
 
     @property
     def is_idle(self) -> bool:
-        return all(person.is_idle for person in self.people.values())
+        return not self._looking and all(person.is_idle for person in self.people.values())
 
     # ------------------------------------------------------------------------------------------------------ what it answers
 
@@ -168,16 +169,34 @@ class Server:
         act = inner(activity)
         said = act.get("object")
         match act["type"]:
+            case "Announce" if (where := str(said)) not in self.notes and urlsplit(where).netloc in self.world.network.hosts:
+                self._looking.add(where)
+                self.world.begin(self._look_up(where))
             case "Accept":
                 self.accepted.add(str(act["actor"]))
-            case "Create" if isinstance(said, dict) and said["id"] not in self.notes:
-                self.notes[said["id"]] = Note(said["id"], said["attributedTo"], said["content"], said.get("inReplyTo") or "")
-            case "Update" if isinstance(said, dict) and (note := self.notes.get(said["id"])) is not None:
-                note.text = said["content"]
+            case "Create" | "Update" if isinstance(said, dict):
+                note = self.notes.setdefault(said["id"], Note(said["id"], said["attributedTo"], "", said.get("inReplyTo") or ""))
+                if not note.gone and (act["type"] == "Update" or not note.text):
+                    note.text = said["content"]
             case "Delete":
                 where = said["id"] if isinstance(said, dict) else str(said)
                 known = self.notes.setdefault(where, Note(where, str(act["actor"]), ""))
                 known.gone, known.text = True, ""
+
+    async def _look_up(self, url: str) -> None:
+        """What was only named is asked for where it lives, until it comes or is gone."""
+        wait = 1.0
+        while url not in self.notes:
+            reply = await self.ask(Ask("GET", url, (("Accept", ACTIVITY),)))
+            if reply is not None and reply.status == 200:
+                said = msgspec.json.decode(reply.body)
+                self.notes.setdefault(url, Note(url, said["attributedTo"], said["content"], said.get("inReplyTo") or ""))
+            elif reply is not None and reply.status in (404, 410):
+                break
+            else:
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, LONGEST)
+        self._looking.discard(url)
 
     def visible(self) -> Iterator[Note]:
         return (note for note in self.notes.values() if not note.gone)

@@ -44,20 +44,23 @@ class Play:
             for member in HALL:
                 for order in member.orders:
                     await node.hall.person(member.name).tell_bot(order)
-        for server, people in zip(self.servers, ELSEWHERE, strict=False):
-            for neighbour in people:
+        everybody = [(server, neighbour) for server, people in zip(self.servers, ELSEWHERE, strict=False) for neighbour in people]
+        for server, neighbour in everybody:
+            for group in self.groups:
+                server.person(neighbour.name).follow(group)
+        async with asyncio.timeout(SET_UP_WITHIN):
+            while any(len(server.accepted) < len(self.groups) for server in self.servers):
+                await asyncio.sleep(0.5)
+            for server, neighbour in everybody:
                 for commons, _ in enumerate(self.groups):
                     self._greet(server, neighbour, commons)
-        async with asyncio.timeout(SET_UP_WITHIN):
-            for server, people in zip(self.servers, ELSEWHERE, strict=False):
-                for neighbour in people:
-                    for node in self.nodes:
-                        while neighbour.is_known and not await node.release(server.person(neighbour.name).id):
-                            await asyncio.sleep(0.5)
+            for server, neighbour in everybody:
+                for node in self.nodes:
+                    while neighbour.is_known and not await node.release(server.person(neighbour.name).id):
+                        await asyncio.sleep(0.5)
 
     def _greet(self, server: Server, neighbour: Neighbour, commons: int) -> None:
         person = server.person(neighbour.name)
-        person.follow(self.groups[commons])
         said = self._say(person.name, server.host, commons, "everybody" if neighbour.is_known else "nobody")
         said.native = person.say(self.groups[commons], said.text)
 

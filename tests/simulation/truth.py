@@ -71,6 +71,13 @@ class Truth:
         self.said.append(said)
         return said
 
+    def waits(self, said: Said) -> bool:
+        """Does it, or anything it answers, have to be looked at or agreed to first, which nobody does?"""
+        parent = said
+        while parent.answers is not None and parent.circle != "nobody":
+            parent = self.said[parent.answers]
+        return parent.circle == "nobody"
+
     def named(self, name: str) -> Said:
         return self.said[int(name[1:])]
 
