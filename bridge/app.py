@@ -25,7 +25,8 @@ from bridge.net.client import Client, Limits, user_agent
 from bridge.net.guard import policy_for
 from bridge.net.server import Server, health_routes, new_application
 from bridge.operations import Operations
-from bridge.ports import Adapter, Need, Node, Refs
+from bridge.ports import Adapter, Node
+from bridge.refs import Need, Refs
 from bridge.relay.courier import Courier
 from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader

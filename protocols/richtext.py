@@ -85,7 +85,13 @@ _CLEANERS: Mapping[Dialect, nh3.Cleaner] = {
         tags=_FEDIVERSE_TAGS,
         clean_content_tags=_EMPTIED,
         # data-spoiler and language classes are ours and Matrix's; a server that does not know them leaves them out
-        attributes={"a": {"href", "class"}, "span": {"class", "data-spoiler"}, "code": {"class"}, "ol": {"start", "reversed"}, "li": {"value"}},
+        attributes={
+            "a": {"href", "class"},
+            "span": {"class", "data-spoiler"},
+            "code": {"class"},
+            "ol": {"start", "reversed"},
+            "li": {"value"},
+        },
         attribute_filter=_filter,
         url_schemes=_WEB,
         link_rel="nofollow noopener noreferrer",

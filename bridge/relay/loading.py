@@ -15,7 +15,8 @@ from bridge.errors import Invariant, Unreachable
 from bridge.logs import logger
 from bridge.model.actor import Actor
 from bridge.model.ids import CommunityId, Native, ObjectId, Protocol
-from bridge.ports import Absent, Adapter, Clock, Need, Needs, Refs, Store
+from bridge.ports import Adapter, Clock, Store
+from bridge.refs import Absent, Need, Needs, Refs
 
 __all__ = ["Loader"]
 

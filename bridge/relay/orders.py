@@ -23,7 +23,8 @@ from bridge.moderation.acts import About, Acts, Crowd, OrderFacts
 from bridge.moderation.commands import Order, Unknown, Who, parse
 from bridge.moderation.wording import notice
 from bridge.norms.context import Keep
-from bridge.ports import Adapter, Clock, Node, Read, Refs, Store
+from bridge.ports import Adapter, Clock, Node, Store
+from bridge.refs import Read, Refs
 from bridge.relay.context import group_of, home_protocol
 from bridge.relay.crossing import Crossing
 from bridge.relay.loading import Loader

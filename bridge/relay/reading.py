@@ -20,7 +20,8 @@ from bridge.metrics import Metrics
 from bridge.model.content import Edit, Retraction, tag_of
 from bridge.model.ids import Native, Protocol
 from bridge.model.record import Wait
-from bridge.ports import Adapter, Awaits, Clock, Entry, Ignored, Journal, Needs, Read, Refs, Stream
+from bridge.ports import Adapter, Clock, Entry, Journal, Stream
+from bridge.refs import Awaits, Ignored, Needs, Read, Refs
 from bridge.relay.loading import Loader
 from bridge.relay.schedule import LOOKS, READ_TRIES, SOON, is_unreadable, next_attempt
 

@@ -8,7 +8,8 @@ from collections import OrderedDict
 from bridge.changes import Change
 from bridge.model.ids import ItemId
 from bridge.model.item import Item, Omission
-from bridge.ports import Adapter, Refs, Wire
+from bridge.ports import Adapter
+from bridge.refs import Refs, Wire
 from bridge.relay.loading import Loader
 
 __all__ = ["Writer"]

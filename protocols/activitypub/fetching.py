@@ -19,7 +19,8 @@ from bridge.logs import logger
 from bridge.model.actor import Actor
 from bridge.net.client import MEGABYTE, Answer, Client
 from bridge.net.guard import origin
-from bridge.ports import Absent, Clock, Node
+from bridge.ports import Clock, Node
+from bridge.refs import Absent
 from protocols.activitypub.ids import host_of, instance_url, is_ours, native
 from protocols.activitypub.parsing import parse
 from protocols.activitypub.recent import Recent

@@ -22,7 +22,8 @@ from bridge.model.ids import ACTIVITYPUB, MATRIX, OURS, CommunityId, EventId, It
 from bridge.model.item import Item
 from bridge.model.place import Community, Join, PlaceKind
 from bridge.model.record import KnownObject
-from bridge.ports import Need, Node, Refs, Store, Wire
+from bridge.ports import Node, Store
+from bridge.refs import Need, Refs, Wire
 from protocols.activitypub.documents import group_actor, instance_actor, person_actor
 from protocols.activitypub.ids import group_url, instance_url, is_ours, native, object_url
 from protocols.activitypub.signers import Signers

@@ -14,7 +14,8 @@ from bridge.model.ids import ACTIVITYPUB, Native
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped, Snooze
 from bridge.net.client import Answer, Client
 from bridge.net.guard import origin
-from bridge.ports import Clock, Directory, Node, Wire
+from bridge.ports import Clock, Directory, Node
+from bridge.refs import Wire
 from protocols.activitypub.fetching import Fetcher
 from protocols.activitypub.ids import host_of, is_ours, native
 from protocols.activitypub.recent import Recent

@@ -19,7 +19,8 @@ from bridge.model.content import Message, Notice, Reaction
 from bridge.model.ids import MATRIX, OURS, EventId, Native, ObjectId, Protocol
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
 from bridge.model.place import Community, Place
-from bridge.ports import Absent, Clock, Intake, Need, Node, Reading, Refs, Store, Wire, Writing
+from bridge.ports import Clock, Intake, Node, Store
+from bridge.refs import Absent, Need, Reading, Refs, Wire, Writing
 from bridge.settings import Matrix
 from protocols.matrix import translate
 from protocols.matrix.appservice import MOST_BODY, Appservice, intake_of

@@ -31,7 +31,7 @@ from bridge.model.content import Message
 from bridge.model.ids import ACTIVITYPUB
 from bridge.net.client import Limits
 from bridge.net.server import Server
-from bridge.ports import Need, Refs
+from bridge.refs import Need, Refs
 from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader
 from bridge.settings import Settings

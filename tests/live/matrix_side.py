@@ -22,7 +22,8 @@ from bridge.model.item import Delivered, Destination, Item, Outcome
 from bridge.model.place import Channel, Community, Place, PlaceKind
 from bridge.model.record import KnownObject
 from bridge.model.richtext import from_plain
-from bridge.ports import Needs, Node, Reading, Refs, Stream, Wire
+from bridge.ports import Node, Stream
+from bridge.refs import Needs, Reading, Refs, Wire
 from bridge.relay.loading import Loader
 from bridge.settings import Matrix, Settings
 from protocols.matrix.adapter import MatrixAdapter

@@ -19,7 +19,7 @@ from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Dead, Delivered, Destination, Retry
 from bridge.model.place import History, Join
 from bridge.model.richtext import RichText, from_plain
-from bridge.ports import Wire
+from bridge.refs import Wire
 from bridge.settings import Settings
 from protocols.matrix.ids import Me
 from tests.live.matrix_side import NODE, MatrixSide, person, place_for, said

@@ -144,7 +144,9 @@ def test_a_shortened_link_keeps_its_address() -> None:
 
 
 def test_a_mention_is_a_pill_on_one_side_and_a_card_on_the_other() -> None:
-    text, mentions = read('<p><span class="h-card"><a href="https://people.example/@sam" class="u-url mention">@<span>sam</span></a></span> hi</p>')
+    text, mentions = read(
+        '<p><span class="h-card"><a href="https://people.example/@sam" class="u-url mention">@<span>sam</span></a></span> hi</p>'
+    )
     assert mentions == (Mention(Native(ACTIVITYPUB, "https://people.example/@sam"), "@sam"),)
     assert text.html == '<p><a data-mention="0">@sam</a> hi</p>'
     assert to_html(text, mentions, mention=page, dialect=Dialect.MATRIX) == '<a href="https://people.example/@sam">@sam</a> hi'
@@ -208,7 +210,9 @@ def test_many_small_paragraphs_survive_both_ways() -> None:
 
 def there_and_back_whole(text: RichText) -> RichText:
     html = to_html(text, (), mention=page, dialect=Dialect.FEDIVERSE)
-    return RichText(html=html.replace(' rel="nofollow noopener noreferrer"', ""), plain=plain_of(html) if html.count("<") < 2_000 else text.plain)
+    return RichText(
+        html=html.replace(' rel="nofollow noopener noreferrer"', ""), plain=plain_of(html) if html.count("<") < 2_000 else text.plain
+    )
 
 
 def test_flattened_text_keeps_its_lines() -> None:

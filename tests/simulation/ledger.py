@@ -210,7 +210,9 @@ class _Inbox:
         if said.home != node.host or act["type"] != "Create":
             return
         if node.clock.jumped_at < said.at and now < said.at + said.grace - EARLY:
-            self.world.fail(f"{self.server.host} heard {said.name} {now - said.at:.1f} s after it was said; its author has {said.grace:g} s")
+            self.world.fail(
+                f"{self.server.host} heard {said.name} {now - said.at:.1f} s after it was said; its author has {said.grace:g} s"
+            )
         since = max(node.up_since, self.ledger.trouble[node.host], self.ledger.trouble[self.server.host])
         if said.taken_back is not None and node.is_up and now > max(said.taken_back, since) + SOON:
             self.world.fail(f"{self.server.host} heard {said.name} {now - said.taken_back:.1f} s after it was taken back")

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
 
 from aiohttp import StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
@@ -21,7 +20,8 @@ from bridge.app import SWEEP_EVERY
 from bridge.errors import OperatorError, StorageError
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Protocol
 from bridge.net.server import health_routes, new_application
-from bridge.ports import Adapter, Need, Node, Refs
+from bridge.ports import Adapter, Node
+from bridge.refs import Need, Refs
 from bridge.relay.courier import Courier
 from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader
@@ -194,7 +194,9 @@ class SimulatedNode:
         loop = asyncio.get_running_loop()
         headers = CIMultiDictProxy(CIMultiDict([("Host", self.host), ("Content-Length", str(len(ask.body))), *ask.headers]))
         raw = tuple((key.encode(), value.encode()) for key, value in headers.items())
-        message = RawRequestMessage(ask.method, ask.path, HttpVersion11, headers, raw, False, None, False, False, URL(ask.path, encoded=True))
+        message = RawRequestMessage(
+            ask.method, ask.path, HttpVersion11, headers, raw, False, None, False, False, URL(ask.path, encoded=True)
+        )
         body = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
         body.feed_data(ask.body)
         body.feed_eof()
@@ -202,7 +204,7 @@ class SimulatedNode:
         task = asyncio.current_task()
         request = web.Request(message, body, peer, None, task, loop, client_max_size=self.settings.limits.body_bytes)  # type: ignore[arg-type]
         try:
-            response = await self._application._handle(request)  # noqa: SLF001  (what aiohttp's own server calls)
+            response = await self._application._handle(request)
         except web.HTTPException as refusal:
             response = refusal
         assert isinstance(response, web.Response)
@@ -239,7 +241,7 @@ class SimulatedNode:
         if not self.is_up:
             return False
         backlog = await self.store.journal.backlog(self.clock.now())
-        if any(backlog.rows.values()) or self.hall._waiting:  # noqa: SLF001  (what no node has taken yet)
+        if any(backlog.rows.values()) or self.hall._waiting:
             return False
         far = self.clock.now() + timedelta(days=400)
         due = await self.store.decisions.next_due()

@@ -10,7 +10,7 @@ import msgspec
 
 from bridge.changes import Change
 from bridge.model.event import Event
-from bridge.ports import Awaits, Ignored, Needs, Read, Reading
+from bridge.refs import Awaits, Ignored, Needs, Read, Reading
 from protocols.activitypub.ids import is_ours
 from protocols.activitypub.translate.addressing import announced_to
 from protocols.activitypub.translate.arrival import Arrival, Spot, refused, same_server

@@ -17,7 +17,8 @@ from bridge.model.event import Event, Provenance
 from bridge.model.ids import ACTIVITYPUB, EventId, Native
 from bridge.model.place import Channel, PlaceKind
 from bridge.model.record import KnownObject
-from bridge.ports import Ignored, Needs, Node, Refs
+from bridge.ports import Node
+from bridge.refs import Ignored, Needs, Refs
 from protocols.activitypub.ids import host_of, is_ours, native, tail_of
 from protocols.activitypub.translate.thing import Thing, decode
 

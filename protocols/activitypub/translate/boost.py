@@ -9,7 +9,7 @@ from bridge.model.actor import ActorKind
 from bridge.model.content.boost import Boost
 from bridge.model.event import Provenance
 from bridge.model.ids import event_id
-from bridge.ports import Ignored, Read, Reading
+from bridge.refs import Ignored, Read, Reading
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.addressing import audience_of
 from protocols.activitypub.translate.arrival import Arrival, known_spot

@@ -11,7 +11,7 @@ from bridge.model.content.command import Command
 from bridge.model.content.message import Message
 from bridge.model.ids import event_id
 from bridge.model.record import KnownObject
-from bridge.ports import Ignored, Read, Reading
+from bridge.refs import Ignored, Read, Reading
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.arrival import Arrival, Spot
 from protocols.activitypub.translate.note import provenance_of, read_message

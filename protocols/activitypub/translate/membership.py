@@ -9,7 +9,7 @@ from bridge.model.audience import Audience
 from bridge.model.content.membership import Change, Membership
 from bridge.model.event import Provenance
 from bridge.model.ids import ACTIVITYPUB, MATRIX, Native, event_id
-from bridge.ports import Ignored, Read, Reading
+from bridge.refs import Ignored, Read, Reading
 from protocols.activitypub.ids import group_url, is_ours, native
 from protocols.activitypub.translate.arrival import Arrival, Spot, foreign_group, group_spot, refused
 from protocols.activitypub.translate.outgoing import Lack, Made, Outgoing

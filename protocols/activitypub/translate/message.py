@@ -13,7 +13,7 @@ from bridge.model.content import Edit, Message
 from bridge.model.event import Event
 from bridge.model.ids import MATRIX, Native, ObjectId, event_id, revision_id
 from bridge.model.record import KnownObject
-from bridge.ports import Ignored, Read, Reading
+from bridge.refs import Ignored, Read, Reading
 from protocols.activitypub.ids import is_ours, native
 from protocols.activitypub.translate.addressing import audience_of, recipients
 from protocols.activitypub.translate.arrival import Arrival, Spot, group_spot, known_spot, refused, same_server

@@ -20,7 +20,8 @@ from bridge.model.event import Provenance
 from bridge.model.ids import ACTIVITYPUB, OURS, Native, ObjectId
 from bridge.model.record import KnownObject
 from bridge.model.richtext import RichText
-from bridge.ports import Node, Refs
+from bridge.ports import Node
+from bridge.refs import Refs
 from protocols.activitypub.ids import host_of, is_ours, native, object_url, page_url, thread_url
 from protocols.activitypub.translate.actor import page_of
 from protocols.activitypub.translate.addressing import address

@@ -12,7 +12,8 @@ import msgspec
 from bridge.model.event import Event
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native, ObjectId
 from bridge.model.record import KnownObject
-from bridge.ports import Node, Refs
+from bridge.ports import Node
+from bridge.refs import Refs
 from protocols.activitypub.ids import activity_url, object_url
 from protocols.activitypub.wire import Document
 

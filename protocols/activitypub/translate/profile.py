@@ -16,7 +16,7 @@ from bridge.model.content.profile import Profile
 from bridge.model.event import Event, Provenance
 from bridge.model.ids import ChannelId, CommunityId, event_id, revision_id
 from bridge.model.place import Channel
-from bridge.ports import Ignored, Read, Reading
+from bridge.refs import Ignored, Read, Reading
 from protocols.activitypub.ids import PUBLIC, followers_url, native
 from protocols.activitypub.translate.actor import actor_from_document
 from protocols.activitypub.translate.arrival import Arrival, Spot, refused

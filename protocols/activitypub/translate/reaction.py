@@ -10,7 +10,7 @@ import re
 from bridge.model.content.reaction import LIKE, Reaction
 from bridge.model.event import Provenance
 from bridge.model.ids import event_id
-from bridge.ports import Awaits, Ignored, Read, Reading
+from bridge.refs import Awaits, Ignored, Read, Reading
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.arrival import Arrival, known_spot
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bridge.ports import Ignored, Node, Reading, Refs
+from bridge.ports import Node
+from bridge.refs import Ignored, Reading, Refs
 from protocols.activitypub.ids import is_ours
 from protocols.activitypub.translate.announce import read_announced
 from protocols.activitypub.translate.arrival import Arrival, foreign_group, refused, same_server

@@ -11,7 +11,7 @@ from bridge.model.content import Boost, Membership, Reaction, Retraction
 from bridge.model.content.membership import Change
 from bridge.model.event import Provenance
 from bridge.model.ids import ACTIVITYPUB, ObjectId, event_id
-from bridge.ports import Ignored, Read, Reading
+from bridge.refs import Ignored, Read, Reading
 from protocols.activitypub.ids import PUBLIC, activity_url, is_ours, native, object_url
 from protocols.activitypub.translate.addressing import recipients
 from protocols.activitypub.translate.arrival import Arrival, Spot, group_spot, known_spot, refused, same_server

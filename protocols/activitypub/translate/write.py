@@ -28,7 +28,8 @@ from bridge.model.event import Event, object_of
 from bridge.model.ids import Native
 from bridge.model.item import Item, Omission
 from bridge.model.richtext import from_plain
-from bridge.ports import Needs, Node, Refs, Wire, Writing
+from bridge.ports import Node
+from bridge.refs import Needs, Refs, Wire, Writing
 from protocols.activitypub.ids import activity_url, native, object_url
 from protocols.activitypub.translate.announce import boost, wrap
 from protocols.activitypub.translate.membership import write_answer, write_follow

@@ -22,7 +22,8 @@ from bridge.model.content import (
 )
 from bridge.model.ids import LOOPBACK, Native
 from bridge.model.item import Item
-from bridge.ports import Ignored, Needs, Node, Reading, Refs, Writing
+from bridge.ports import Node
+from bridge.refs import Ignored, Needs, Reading, Refs, Writing
 from protocols.loopback import wire
 from protocols.loopback.ids import is_name, is_talk
 from protocols.loopback.translate import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.model.content.command import Command
 from bridge.model.content.message import Message
 from bridge.model.item import Item, Omission
-from bridge.ports import Reading, Refs
+from bridge.refs import Reading, Refs
 from protocols import vocabulary
 from protocols.loopback.ids import BOT
 from protocols.loopback.translate.frame import Frame, aim, make

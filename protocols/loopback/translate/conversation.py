@@ -14,7 +14,8 @@ from bridge.model.audience import Audience
 from bridge.model.content.command import Command
 from bridge.model.ids import LOOPBACK, ChannelId, CommunityId, Native, ObjectId, event_id
 from bridge.model.place import Channel
-from bridge.ports import Ignored, Node, Read, Reading, Refs
+from bridge.ports import Node
+from bridge.refs import Ignored, Read, Reading, Refs
 from protocols.loopback.ids import BOT, talk_with
 from protocols.loopback.translate.frame import Frame, make
 from protocols.loopback.translate.words import read_words

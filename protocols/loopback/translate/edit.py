@@ -5,7 +5,8 @@ from __future__ import annotations
 from bridge.model.content.edit import Edit
 from bridge.model.ids import LOOPBACK, Native
 from bridge.model.item import Item, Omission
-from bridge.ports import Ignored, Node, Reading, Refs, Wire
+from bridge.ports import Node
+from bridge.refs import Ignored, Reading, Refs, Wire
 from protocols.loopback.translate.frame import Frame, aim, make
 from protocols.loopback.translate.outgoing import absent, act, ghost_for
 from protocols.loopback.translate.words import read_words, write_words

@@ -16,7 +16,8 @@ from bridge.model.event import Event, Provenance
 from bridge.model.ids import LOOPBACK, Native, ObjectId, event_id
 from bridge.model.place import Channel
 from bridge.model.record import KnownObject
-from bridge.ports import Node, Read, Refs
+from bridge.ports import Node
+from bridge.refs import Read, Refs
 from protocols.htmltree import safe_href, scrub
 from protocols.loopback.ids import is_ghost, native_of
 from protocols.loopback.wire import Account, Deed

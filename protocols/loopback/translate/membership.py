@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bridge.model.content.membership import Change, Membership
 from bridge.model.item import Item, Omission
-from bridge.ports import Ignored, Node, Reading, Refs, Wire
+from bridge.ports import Node
+from bridge.refs import Ignored, Reading, Refs, Wire
 from protocols.loopback.ids import native_of
 from protocols.loopback.translate.frame import Frame, make, whom
 from protocols.loopback.translate.outgoing import act, ghost_for

@@ -7,7 +7,8 @@ import msgspec
 from bridge.model.content.message import Message
 from bridge.model.ids import Native, ObjectId
 from bridge.model.item import Item
-from bridge.ports import Ignored, Node, Reading, Refs, Wire
+from bridge.ports import Node
+from bridge.refs import Ignored, Reading, Refs, Wire
 from protocols.loopback.translate import command
 from protocols.loopback.translate.frame import Frame, Target, aim, make
 from protocols.loopback.translate.outgoing import act, ghost_for

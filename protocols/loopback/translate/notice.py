@@ -6,7 +6,8 @@ from bridge.model.content.message import Manner, Message
 from bridge.model.content.notice import Notice
 from bridge.model.ids import LOOPBACK, ObjectId
 from bridge.model.item import Item, Omission
-from bridge.ports import Node, Refs, Wire
+from bridge.ports import Node
+from bridge.refs import Refs, Wire
 from protocols.loopback.ids import is_talk, talk_with
 from protocols.loopback.translate.outgoing import SPEAKER_OF_THE_HOUSE, absent, act
 from protocols.loopback.translate.words import write_words

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from bridge.model.ids import LOOPBACK, OURS, Native
 from bridge.model.item import Item, Omission
-from bridge.ports import Node, Refs, Wire
+from bridge.ports import Node
+from bridge.refs import Refs, Wire
 from protocols.loopback.ids import BOT
 from protocols.loopback.wire import Act, Draft, Mark, dump
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bridge.model.content.profile import Profile
 from bridge.model.ids import LOOPBACK
 from bridge.model.item import Item
-from bridge.ports import Ignored, Node, Reading, Refs, Wire
+from bridge.ports import Node
+from bridge.refs import Ignored, Reading, Refs, Wire
 from protocols.loopback.translate.frame import Frame, make, person
 from protocols.loopback.translate.outgoing import act
 from protocols.loopback.wire import Account, Face

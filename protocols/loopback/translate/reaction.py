@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bridge.model.content.reaction import Reaction
 from bridge.model.item import Item, Omission
-from bridge.ports import Ignored, Node, Reading, Refs, Wire
+from bridge.ports import Node
+from bridge.refs import Ignored, Reading, Refs, Wire
 from protocols.loopback.translate.frame import Frame, aim, make, one_line
 from protocols.loopback.translate.outgoing import absent, act, ghost_for
 from protocols.loopback.wire import React

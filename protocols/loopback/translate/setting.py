@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.model.content.setting import Setting
 from bridge.model.item import Item, Omission
-from bridge.ports import Ignored, Reading
+from bridge.refs import Ignored, Reading
 from protocols.loopback.ids import is_name
 from protocols.loopback.translate.frame import Frame, make, one_line
 from protocols.loopback.wire import Arrange

@@ -6,7 +6,7 @@ from bridge.errors import Malformed
 from bridge.model.content.message import Attachment, ContentNote, Mention, Message
 from bridge.model.ids import LOOPBACK, Native, ObjectId
 from bridge.model.richtext import RichText
-from bridge.ports import Refs
+from bridge.refs import Refs
 from protocols.htmltree import flat, oversized, safe_href
 from protocols.loopback.ids import written
 from protocols.loopback.translate.frame import one_line, whom

@@ -23,7 +23,7 @@ from bridge.model.content import (
 )
 from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Item
-from bridge.ports import Ignored, Needs, Reading, Refs, Writing
+from bridge.refs import Ignored, Needs, Reading, Refs, Writing
 from protocols.matrix.ids import Me, is_user_id
 from protocols.matrix.translate import (
     boost,

@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge.model.content.message import Message
 from bridge.model.event import Event
-from bridge.ports import Refs
+from bridge.refs import Refs
 from protocols.matrix.ids import Me
 from protocols.matrix.translate.frame import Frame, page
 from protocols.matrix.translate.media import described, is_media

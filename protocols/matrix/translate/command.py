@@ -9,7 +9,7 @@ from __future__ import annotations
 from bridge.model.content.command import Command
 from bridge.model.ids import ObjectId
 from bridge.model.item import Item, Omission
-from bridge.ports import Reading, Refs
+from bridge.refs import Reading, Refs
 from protocols import vocabulary
 from protocols.matrix.ids import Me
 from protocols.matrix.translate.frame import Frame, author_of, make

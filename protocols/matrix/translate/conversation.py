@@ -13,7 +13,7 @@ from bridge.model.content.command import Command
 from bridge.model.event import Event, Provenance
 from bridge.model.ids import MATRIX, ChannelId, CommunityId, Native, ObjectId, event_id
 from bridge.model.place import Channel
-from bridge.ports import Ignored, Read, Reading, Refs
+from bridge.refs import Ignored, Read, Reading, Refs
 from protocols.matrix.ids import Me
 from protocols.matrix.translate.frame import Frame, author_of, said_at
 from protocols.matrix.translate.words import read_words

@@ -13,7 +13,7 @@ import msgspec
 from bridge.model.content.edit import Edit
 from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Item, Omission
-from bridge.ports import Ignored, Reading, Refs, Wire
+from bridge.refs import Ignored, Reading, Refs, Wire
 from protocols.matrix.ids import Me
 from protocols.matrix.translate.body import read_body, write_body
 from protocols.matrix.translate.frame import Frame, aim, author_of, make

@@ -16,7 +16,7 @@ from bridge.model.event import Event, Provenance
 from bridge.model.ids import MATRIX, Native, ObjectId, event_id
 from bridge.model.place import Channel, Join
 from bridge.model.record import KnownObject
-from bridge.ports import Read, Refs
+from bridge.refs import Read, Refs
 from protocols.matrix.ids import Me, actor_link, event_link, host_of
 from protocols.matrix.wire import MatrixEvent, OriginMark
 

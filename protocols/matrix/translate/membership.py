@@ -12,7 +12,7 @@ from bridge.errors import Malformed
 from bridge.model.content.membership import Change, Membership
 from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Item, Omission
-from bridge.ports import Ignored, Reading, Refs
+from bridge.refs import Ignored, Reading, Refs
 from protocols.matrix.ids import is_user_id
 from protocols.matrix.translate import profile
 from protocols.matrix.translate.frame import Frame, account, author_of, make

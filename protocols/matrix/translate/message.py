@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bridge.model.content.message import Message
 from bridge.model.item import Item
-from bridge.ports import Ignored, Reading, Refs, Wire
+from bridge.refs import Ignored, Reading, Refs, Wire
 from protocols.matrix.ids import Me
 from protocols.matrix.translate import command, edit
 from protocols.matrix.translate.body import read_body, write_body

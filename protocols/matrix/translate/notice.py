@@ -9,7 +9,7 @@ from bridge.model.content.message import Manner, Message
 from bridge.model.content.notice import Notice
 from bridge.model.ids import MATRIX, Native, ObjectId
 from bridge.model.item import Item, Omission
-from bridge.ports import Refs, Wire
+from bridge.refs import Refs, Wire
 from protocols.matrix.ids import Me
 from protocols.matrix.translate.outgoing import SAY, absent, sign, spot
 from protocols.matrix.translate.words import write_words

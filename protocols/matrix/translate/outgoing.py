@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Item, Omission
-from bridge.ports import Refs, Wire
+from bridge.refs import Refs, Wire
 from protocols.matrix.ids import Me
 from protocols.matrix.wire import MARK, dump
 

@@ -13,7 +13,7 @@ import msgspec
 from bridge.model.actor import Actor
 from bridge.model.content.profile import Profile
 from bridge.model.ids import MATRIX
-from bridge.ports import Ignored, Reading, Refs, Wire
+from bridge.refs import Ignored, Reading, Refs, Wire
 from protocols.htmltree import scrub
 from protocols.matrix.ids import split_handle
 from protocols.matrix.translate.frame import Frame, account, make

@@ -10,7 +10,7 @@ import re
 
 from bridge.model.content.reaction import Reaction
 from bridge.model.item import Item, Omission
-from bridge.ports import Ignored, Reading, Refs, Wire
+from bridge.refs import Ignored, Reading, Refs, Wire
 from protocols.htmltree import scrub
 from protocols.matrix.ids import Me
 from protocols.matrix.translate.frame import Frame, aim, author_of, make

@@ -12,7 +12,7 @@ import msgspec
 
 from bridge.model.content.message import Message
 from bridge.model.ids import MATRIX, Native, ObjectId
-from bridge.ports import Refs
+from bridge.refs import Refs
 from protocols.matrix.translate.frame import Frame, Target, aim
 from protocols.matrix.wire import Relation
 

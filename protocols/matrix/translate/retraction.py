@@ -9,7 +9,7 @@ from __future__ import annotations
 from bridge.model.content.retraction import Retraction
 from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Item, Omission
-from bridge.ports import Ignored, Reading, Refs, Wire
+from bridge.refs import Ignored, Reading, Refs, Wire
 from protocols.htmltree import scrub
 from protocols.matrix.ids import Me
 from protocols.matrix.translate.frame import Frame, aim, author_of, make

@@ -11,7 +11,7 @@ import msgspec
 from bridge.model.content.setting import Setting
 from bridge.model.item import Item, Omission
 from bridge.model.place import History, Join, Openness
-from bridge.ports import Ignored, Reading, Refs
+from bridge.refs import Ignored, Reading, Refs
 from protocols.htmltree import scrub
 from protocols.matrix.translate.frame import Frame, author_of, make
 from protocols.matrix.wire import StateContent, decode

@@ -10,7 +10,7 @@ import msgspec
 from bridge.model.content.sighting import Sighting
 from bridge.model.ids import ObjectId
 from bridge.model.item import Item, Omission
-from bridge.ports import Ignored, Reading, Refs
+from bridge.refs import Ignored, Reading, Refs
 from protocols.matrix.translate.frame import Frame, account, make
 from protocols.matrix.wire import MARK, MatrixEvent, OriginMark
 

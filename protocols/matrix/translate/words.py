@@ -16,7 +16,7 @@ from selectolax.lexbor import LexborHTMLParser
 from bridge.model.content.message import ContentNote, Manner, Mention, Message
 from bridge.model.ids import MATRIX, Native
 from bridge.model.richtext import RichText, from_plain
-from bridge.ports import Refs
+from bridge.refs import Refs
 from protocols.htmltree import oversized, scrub
 from protocols.matrix.capabilities import MOST_CONTENT
 from protocols.matrix.ids import Me, actor_link, is_user_id, linked_user

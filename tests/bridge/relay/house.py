@@ -17,7 +17,8 @@ from bridge.model.place import Community, Place, PlaceKind
 from bridge.model.record import Hold, KnownObject, Record
 from bridge.net.client import Client
 from bridge.net.guard import Policy
-from bridge.ports import Adapter, Intake, Node, Refs
+from bridge.ports import Adapter, Intake, Node
+from bridge.refs import Refs
 from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader
 from bridge.relay.relay import Relay

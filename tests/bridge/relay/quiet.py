@@ -1,7 +1,5 @@
 """An adapter of a protocol on which nobody says or hears anything: others are made of it by saying what is different."""
 
-# ruff: noqa: ARG002  (the names are those of Adapter)
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -15,7 +13,8 @@ from bridge.model.capability import Capabilities, Patience
 from bridge.model.ids import Native, ObjectId, Protocol
 from bridge.model.item import Dead, Destination, Item, Omission, Outcome
 from bridge.model.place import Community, Place
-from bridge.ports import Absent, Ignored, Intake, Need, Reading, Refs, Wire, Writing
+from bridge.ports import Intake
+from bridge.refs import Absent, Ignored, Need, Reading, Refs, Wire, Writing
 
 
 class Quiet:

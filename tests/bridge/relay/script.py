@@ -17,7 +17,8 @@ from bridge.model.capability import Patience
 from bridge.model.content import Content
 from bridge.model.event import Event
 from bridge.model.ids import MATRIX, Native, Protocol
-from bridge.ports import Absent, Adapter, Intake, Need, Needs, Read, Reading, Receipt, Refs, Stream
+from bridge.ports import Adapter, Intake, Receipt, Stream
+from bridge.refs import Absent, Need, Needs, Read, Reading, Refs
 from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader
 from storage import SqlStore

@@ -1,7 +1,5 @@
 """A street of servers that take letters: an adapter whose servers answer as they are told, a clock moved by hand, and a store over both."""
 
-# ruff: noqa: ARG002  (the names are those of Adapter)
-
 from __future__ import annotations
 
 import asyncio
@@ -22,7 +20,8 @@ from bridge.model.content import Message
 from bridge.model.event import Event
 from bridge.model.ids import ACTIVITYPUB, ObjectId, Protocol
 from bridge.model.item import Delivered, Destination, Item, Omission, Outcome
-from bridge.ports import Adapter, Need, Needs, Refs, Wire, Writing
+from bridge.ports import Adapter
+from bridge.refs import Need, Needs, Refs, Wire, Writing
 from bridge.relay.courier import Courier
 from bridge.relay.loading import Loader
 from storage import SqlStore

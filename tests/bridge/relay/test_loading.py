@@ -13,7 +13,7 @@ from bridge.model.actor import ActorKind, Ghost
 from bridge.model.ids import ACTIVITYPUB, MATRIX, Native, ObjectId, Protocol
 from bridge.model.place import Channel, Community, Place, PlaceKind
 from bridge.model.record import Follow
-from bridge.ports import Need, Needs, Refs
+from bridge.refs import Need, Needs, Refs
 from bridge.relay.loading import FRESH, Loader
 from tests.bridge.relay.script import Desk, person
 from tests.conformance.samples import ANA, BENCH, GROUP, MAKERS, NOW, ROOM, event, follower, known

@@ -15,7 +15,7 @@ from bridge.errors import StorageError, StoreDown, Unreachable
 from bridge.logs import configure
 from bridge.model.capability import Patience
 from bridge.model.ids import MATRIX, Native
-from bridge.ports import Awaits, Ignored, Read
+from bridge.refs import Awaits, Ignored, Read
 from storage import open_memory
 from tests.bridge.relay.brittle import Brittle, Death
 from tests.bridge.relay.script import Desk, Script, asks, comes_to, person, points_at, says

@@ -8,7 +8,8 @@ from bridge.model.capability import Patience
 from bridge.model.content import Message
 from bridge.model.ids import MATRIX, Native, ObjectId
 from bridge.model.richtext import from_plain
-from bridge.ports import Awaits, Ignored, Need, Needs, Read, Refs, Stream
+from bridge.ports import Stream
+from bridge.refs import Awaits, Ignored, Need, Needs, Read, Refs
 from storage import open_memory
 from tests.bridge.relay.brittle import Refusing
 from tests.bridge.relay.script import Desk, Script, asks, comes_to, points_at, says

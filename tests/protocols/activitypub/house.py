@@ -19,7 +19,8 @@ from bridge.model.ids import ACTIVITYPUB, MATRIX, Native, ObjectId
 from bridge.model.record import KnownObject
 from bridge.model.richtext import from_plain
 from bridge.net.client import Client
-from bridge.ports import Need, Pages, Refs
+from bridge.ports import Pages
+from bridge.refs import Need, Refs
 from bridge.relay.loading import Loader
 from bridge.settings import ActivityPub, Development, Matrix, Settings
 from protocols.activitypub.adapter import ActivityPubAdapter

@@ -15,7 +15,8 @@ from bridge.model.event import Event
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, OURS, ChannelId, CommunityId, Native
 from bridge.model.item import Destination, Item, Omission
 from bridge.model.place import OPEN, Channel, Community, Place, PlaceKind
-from bridge.ports import Absent, Adapter, Intake, Need, Needs, Read, Refs, Wire
+from bridge.ports import Adapter, Intake
+from bridge.refs import Absent, Need, Needs, Read, Refs, Wire
 from protocols.activitypub.adapter import OBJECT, ActivityPubAdapter
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.actor import actor_from_document

@@ -10,7 +10,7 @@ import pytest
 from bridge.errors import BridgeError, Gone, Malformed, OperatorError, Refused, TooLarge, Unreachable
 from bridge.model.actor import Actor, ActorKind
 from bridge.net.client import Limits
-from bridge.ports import Absent
+from bridge.refs import Absent
 from protocols.activitypub.fetching import Fetcher, Missing
 from protocols.activitypub.ids import instance_url, native
 from protocols.activitypub.keys import PublicKey, load_public_key

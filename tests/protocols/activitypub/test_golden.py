@@ -18,7 +18,7 @@ from bridge.model.content import CONTENT_TYPES, Content, tag_of
 from bridge.model.content.membership import Membership
 from bridge.model.content.notice import Notice
 from bridge.model.item import Omission
-from bridge.ports import Wire
+from bridge.refs import Wire
 from protocols.activitypub.capabilities import FOREIGN, OURS
 from tests.goldens import GOLDEN, beside, compare, name_of, pretty
 from tests.protocols.activitypub.world import FAR_GROUP, GROUP, SAM, World, item, only

@@ -21,7 +21,8 @@ from bridge.changes import EndGhost, FailLane, PutActor, PutGhost
 from bridge.errors import Gone, Refused, Unreachable
 from bridge.model.ids import ACTIVITYPUB
 from bridge.model.item import Destination
-from bridge.ports import Entry, Ignored, Stream
+from bridge.ports import Entry, Stream
+from bridge.refs import Ignored
 from protocols.activitypub.inbox import COME_BACK, LOOK_AGAIN, Inbox
 from protocols.activitypub.keyring import Keyring
 from protocols.activitypub.keys import Signer

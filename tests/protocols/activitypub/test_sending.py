@@ -17,7 +17,7 @@ from bridge.model.content import Message
 from bridge.model.ids import ACTIVITYPUB, ItemId
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped, Snooze
 from bridge.model.richtext import from_plain
-from bridge.ports import Wire
+from bridge.refs import Wire
 from protocols.activitypub.ids import native
 from protocols.activitypub.keys import PublicKey, load_public_key
 from protocols.activitypub.sending import inbox_of

@@ -16,7 +16,8 @@ from bridge.model.content.message import Attachment, ContentNote, Mention
 from bridge.model.ids import ACTIVITYPUB, ChannelId, CommunityId, Native, ObjectId, event_id
 from bridge.model.place import Channel, Place, PlaceKind
 from bridge.model.record import Follow, KnownObject
-from bridge.ports import Awaits, Ignored, Needs, Node, Read, Refs
+from bridge.ports import Node
+from bridge.refs import Awaits, Ignored, Needs, Read, Refs
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.actor import actor_from_document
 from protocols.activitypub.translate.read import read_activity

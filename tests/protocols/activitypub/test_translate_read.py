@@ -14,7 +14,7 @@ from bridge.model.content import Boost, Command, Edit, Membership, Message, Prof
 from bridge.model.content.membership import Change
 from bridge.model.ids import OURS, Native, event_id
 from bridge.model.record import Follow
-from bridge.ports import Awaits, Ignored, Need, Read
+from bridge.refs import Awaits, Ignored, Need, Read
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.actor import actor_from_document
 from tests.protocols.activitypub.world import (

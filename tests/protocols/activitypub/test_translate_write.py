@@ -16,7 +16,8 @@ from bridge.model.event import Provenance
 from bridge.model.ids import LOOPBACK, OURS, Native
 from bridge.model.place import Place, PlaceKind
 from bridge.model.richtext import RichText, from_plain
-from bridge.ports import Ignored, Needs, Omission, Refs, Wire
+from bridge.ports import Omission
+from bridge.refs import Ignored, Needs, Refs, Wire
 from protocols.activitypub.capabilities import capabilities
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.write import deed_of, document_of, write

@@ -18,7 +18,8 @@ from bridge.model.richtext import from_plain
 from bridge.net.client import Client
 from bridge.net.guard import policy_for
 from bridge.net.server import Server
-from bridge.ports import Ignored, Need, Node, Refs, Stream, Wire
+from bridge.ports import Node, Stream
+from bridge.refs import Ignored, Need, Refs, Wire
 from bridge.relay.loading import Loader
 from bridge.settings import Development
 from protocols.activitypub.adapter import ActivityPubAdapter

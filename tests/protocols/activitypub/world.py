@@ -19,7 +19,8 @@ from bridge.model.ids import ACTIVITYPUB, MATRIX, OURS, ChannelId, CommunityId, 
 from bridge.model.item import Item
 from bridge.model.place import OPEN, Channel, Community, Place, PlaceKind
 from bridge.model.record import Follow, KnownObject
-from bridge.ports import Need, Needs, Node, Read, Reading, Refs, Wire, Writing
+from bridge.ports import Node
+from bridge.refs import Need, Needs, Read, Reading, Refs, Wire, Writing
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.read import read_activity
 from protocols.activitypub.translate.write import write

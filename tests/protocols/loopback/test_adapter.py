@@ -18,7 +18,8 @@ from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry
 from bridge.model.place import OPEN, Place, PlaceKind
 from bridge.model.record import KnownObject
 from bridge.model.richtext import from_plain
-from bridge.ports import Absent, Adapter, Intake, Need, Needs, Read, Refs, Stream, Wire
+from bridge.ports import Adapter, Intake, Stream
+from bridge.refs import Absent, Need, Needs, Read, Refs, Wire
 from bridge.relay.loading import Loader
 from protocols.loopback.adapter import LoopbackAdapter
 from protocols.loopback.faults import Fault

@@ -13,7 +13,7 @@ import pytest
 
 from bridge.model.content import CONTENT_TYPES, Content
 from bridge.model.item import Omission
-from bridge.ports import Wire
+from bridge.refs import Wire
 from tests.goldens import GOLDEN, beside, compare, name_of, pretty
 from tests.protocols.loopback.world import World, item, only
 

@@ -15,7 +15,7 @@ from bridge.model.content.profile import Profile
 from bridge.model.content.reaction import Reaction
 from bridge.model.content.retraction import Retraction
 from bridge.model.ids import Native
-from bridge.ports import Ignored, Read, Wire
+from bridge.refs import Ignored, Read, Wire
 from protocols.loopback.wire import Account, Deed, decode
 from protocols.loopback.wire import Draft as _Draft
 from protocols.richtext import from_html

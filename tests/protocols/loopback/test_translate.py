@@ -17,7 +17,7 @@ from bridge.model.content.profile import Profile
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, Native, ObjectId, event_id
 from bridge.model.item import Omission
 from bridge.model.richtext import from_plain
-from bridge.ports import Ignored, Need, Read, Wire
+from bridge.refs import Ignored, Need, Read, Wire
 from protocols.loopback.ids import BOT, ghost_id, is_ghost, is_name, native_of, written
 from protocols.loopback.wire import Act, Boost, Come, Face, Mark, Named, React, Revise, Say, TakeBack, Words, dump
 from tests.protocols.loopback.world import ELI, FAR, HALL, KITCHEN, LENA, ME, NOW, SAM, TALK, TOMAS, World, deed, drafted, here, item, only

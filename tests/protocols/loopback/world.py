@@ -17,7 +17,8 @@ from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, OURS, ChannelId, Com
 from bridge.model.item import Item
 from bridge.model.place import OPEN, Channel, Community, Place, PlaceKind
 from bridge.model.record import Follow, KnownObject
-from bridge.ports import Need, Needs, Node, Read, Reading, Refs, Writing
+from bridge.ports import Node
+from bridge.refs import Need, Needs, Read, Reading, Refs, Writing
 from protocols.loopback import translate
 from protocols.loopback.translate.frame import person
 from protocols.loopback.wire import Account, Act, Deed, Draft, Mark, decode, dump

@@ -18,7 +18,8 @@ from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
 from bridge.model.place import Community, History, Join, Openness
 from bridge.model.richtext import from_plain
-from bridge.ports import Absent, Adapter, Intake, Need, Node, Wire
+from bridge.ports import Adapter, Intake, Node
+from bridge.refs import Absent, Need, Wire
 from bridge.settings import Matrix
 from protocols.matrix.adapter import MatrixAdapter
 from protocols.matrix.appservice import key_of

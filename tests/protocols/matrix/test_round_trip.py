@@ -15,7 +15,7 @@ from bridge.model.content.message import ContentNote, Manner, Mention, Message
 from bridge.model.content.reaction import Reaction
 from bridge.model.content.retraction import Retraction
 from bridge.model.ids import Native
-from bridge.ports import Wire
+from bridge.refs import Wire
 from protocols.matrix.capabilities import MOST_CONTENT
 from protocols.matrix.wire import MARK
 from protocols.richtext import from_html

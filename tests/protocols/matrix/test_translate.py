@@ -20,7 +20,7 @@ from bridge.model.ids import MATRIX, Native, event_id
 from bridge.model.item import Omission
 from bridge.model.place import History, Join, Openness, Place, PlaceKind
 from bridge.model.richtext import RichText
-from bridge.ports import Awaits, Ignored, Needs, Read, Refs, Wire
+from bridge.refs import Awaits, Ignored, Needs, Read, Refs, Wire
 from protocols.matrix.translate import READERS, read
 from protocols.matrix.translate.outgoing import parted, spot
 from protocols.matrix.translate.profile import face_of

@@ -17,7 +17,7 @@ from bridge.model.item import Item
 from bridge.model.place import Channel, History, Join, Openness, Place, PlaceKind
 from bridge.model.record import KnownObject
 from bridge.model.richtext import RichText
-from bridge.ports import Need, Needs, Read, Reading, Refs, Writing
+from bridge.refs import Need, Needs, Read, Reading, Refs, Writing
 from protocols.matrix.ids import Me
 from protocols.matrix.translate import read, write
 from protocols.matrix.translate.frame import account
