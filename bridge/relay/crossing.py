@@ -49,6 +49,9 @@ from bridge.relay.routes import Routes
 
 __all__ = ["Crossing"]
 
+MOST_AHEAD = timedelta(seconds=60)
+"""As far ahead of ours an author's clock is believed (model/event.py)."""
+
 REMEMBERED = timedelta(hours=24)
 """How long the loop guard knows words again, and how long a stranger who was told something is not told more (norms.md 3.2, 3.7)."""
 
@@ -201,7 +204,8 @@ class Crossing:
         message = msgspec.structs.replace(new, reply_to=old.reply_to, thread=old.thread)
         audience = meet((current.audience, edit.audience))
         form = msgspec.structs.replace(current, content=message, audience=audience)
-        return [PutObject(msgspec.structs.replace(known, audience=audience, updated_at=edit.at), form)]
+        updated = edit.at if known.updated_at is None else max(edit.at, known.updated_at)
+        return [PutObject(msgspec.structs.replace(known, audience=audience, updated_at=updated), form)]
 
     async def _fold(self, event: Event, edit: Edit) -> list[Change] | None:
         """An edit of what still waits changes what waits; one that is older than what is shown changes nothing. Else None."""
@@ -215,7 +219,7 @@ class Crossing:
                 if await self._store.objects.get(edit.target) is None:
                     return [PutHold(msgspec.structs.replace(hold, body=encode(form))), EraseEvent(event.id, "folded")]
         known = await self._store.objects.get(edit.target)
-        if known is not None and known.updated_at is not None and event.at < known.updated_at:
+        if known is not None and known.updated_at is not None and event.at < known.updated_at and not _is_clamped(event):
             return [EraseEvent(event.id, "older than what is shown")]
         return None
 
@@ -271,6 +275,11 @@ def _end(event: Event, decision: Decision, planned: Plan, released: Ending | Non
     if planned.omissions and decision.mildest is Verdict.PASS:
         return EraseEvent(event.id, "left out")
     return EraseEvent(event.id, _ENDED.get(decision.mildest, "kept local"))
+
+
+def _is_clamped(event: Event) -> bool:
+    """Its time is ours, not its author's, and tells nothing of order: one of the two clocks is wrong, so what came last is the newest."""
+    return event.at - event.received_at >= MOST_AHEAD
 
 
 def _unlinked(event: Event) -> list[Change]:

@@ -119,7 +119,10 @@ class Players:
         target = await self._seen_afar(act.about, person.server) if act.about is not None else ""
         match act.kind:
             case "message":
-                names[act.number] = await person.say(group, act.text, answers=target)
+                note = person.write(group, act.text, answers=target)
+                # Servers elsewhere hear each other without us: what answers it may well come before it does.
+                names[act.number] = note["id"]
+                await person.publish(group, note)
             case "edit":
                 self.acts[act.number] = await person.edit(group, target, act.text)
             case "sign":

@@ -189,6 +189,10 @@ class FediversePerson:
 
     async def say(self, group: str, text: str, *, answers: str = "") -> str:
         """A post, or an answer to one."""
+        return await self.publish(group, self.write(group, text, answers=answers))
+
+    def write(self, group: str, text: str, *, answers: str = "") -> Json:
+        """A post that can be read on its own server, and was not sent anywhere yet."""
         note = {
             "id": self.server.address("notes"),
             "type": "Note",
@@ -200,6 +204,9 @@ class FediversePerson:
         if answers:
             note["inReplyTo"] = answers
         self._show(note)
+        return note
+
+    async def publish(self, group: str, note: Json) -> str:
         await self.act(group, {"type": "Create", "object": note, "published": note["published"], **self._open(group)})
         return str(note["id"])
 

@@ -144,7 +144,14 @@ class FolkmootNode:
         return [sys.executable, flag, program, "--settings", str(self.folder / "folkmoot.toml"), *arguments]
 
     async def until_ready(self) -> None:
-        """Waits until `/health/ready` says so. Raises NodeFailed."""
+        """Waits until it says that everything is well. Raises NodeFailed."""
+        await self._until("ready")
+
+    async def until_live(self) -> None:
+        """Waits until its door is open, whatever else it may be waiting for. Raises NodeFailed."""
+        await self._until("live")
+
+    async def _until(self, state: str) -> None:
         answer = "nothing"
         started = time.monotonic()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
@@ -152,12 +159,12 @@ class FolkmootNode:
                 if self.pid is None:
                     raise NodeFailed(f"the node ended while starting\n{self.tail()}")
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.get(f"{self.origin}/health/ready") as response:
+                    async with session.get(f"{self.origin}/health/{state}") as response:
                         if response.status == 200:
                             return
                         answer = await response.text()
                 await asyncio.sleep(0.05)
-        raise NodeFailed(f"the node was not ready within {READY_WITHIN:.0f} s; it says {answer}\n{self.tail()}")
+        raise NodeFailed(f"the node was not {state} within {READY_WITHIN:.0f} s; it says {answer}\n{self.tail()}")
 
     async def stop(self) -> None:
         """Asks it to end, as `systemctl stop` would, and waits until it has; it must end well. Does nothing when it does not run."""

@@ -25,7 +25,7 @@ from bridge.model.content import (
 )
 from bridge.model.content.membership import Change
 from bridge.model.event import Event, object_of
-from bridge.model.ids import Native
+from bridge.model.ids import Native, item_id
 from bridge.model.item import Item, Omission
 from bridge.model.richtext import from_plain
 from bridge.ports import Node
@@ -130,10 +130,18 @@ def _wrapped(out: Outgoing, activity: str) -> Made:
     if out.is_foreign():
         inner = out.event.wire
         if inner is None:
-            return boost(out, str(author), out.own_url(), activity=activity)
+            return _passed_on(out, str(author), activity)
         return wrap(out, str(author), inner, activity=activity)
     deed = _deed(out, to_group=True)
     return deed if isinstance(deed, Lack) else wrap(out, str(deed["actor"]), deed, activity=activity)
+
+
+def _passed_on(out: Outgoing, author: str, activity: str) -> Document:
+    """By its id alone, in place of a wrap. What begins a thread is boosted besides: that is the same act, so it has the same id."""
+    content = out.event.content
+    if isinstance(content, Message) and content.reply_to is None and content.thread is None:
+        activity = activity_url(out.me, item_id(out.me.secret, out.event.id, out.group, "boost"))
+    return boost(out, author, out.own_url(), activity=activity)
 
 
 def _deed(out: Outgoing, *, to_group: bool) -> Made:

@@ -182,6 +182,21 @@ async def test_an_older_edit_never_replaces_a_newer_one(house: House) -> None:
     assert (await house.endings("edit"))[-1] == "older than what is shown"
 
 
+async def test_an_edit_counts_though_the_clock_here_was_set_back(house: House) -> None:
+    """What came last is the newest where its time cannot be believed (engine.md section 10, clock jump)."""
+    sam = await house.known(await house.stranger("sam"))
+    post = await house.post(sam, "first")
+    house.clock.forward(-900)
+    note = {"id": post, "type": "Note", "attributedTo": sam.native.id, "to": ["as:Public"], "cc": [(await house.group()).native.id]}
+    for words in ("second", "third"):
+        await house.receive(sam, {"type": "Update", "object": {**note, "content": f"<p>{words}</p>", "updated": "2026-11-24T12:00:05Z"}})
+        known = await house.object(post, ACTIVITYPUB)
+        assert known is not None
+        shown = await house.store.objects.current(known.id)
+        assert shown is not None
+        assert shown.content.text.plain == words
+
+
 async def test_a_retired_community_says_goodbye_for_all_of_its_people(house: House) -> None:
     await house.known(await house.stranger("sam"))
     await house.opted_in("lena")

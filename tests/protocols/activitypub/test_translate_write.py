@@ -13,7 +13,7 @@ from bridge.model.content import Edit, Membership, Message, Notice, Profile, Rea
 from bridge.model.content.membership import Change
 from bridge.model.content.message import Attachment, ContentNote, Manner, Mention
 from bridge.model.event import Provenance
-from bridge.model.ids import LOOPBACK, OURS, Native
+from bridge.model.ids import LOOPBACK, OURS, Native, item_id
 from bridge.model.place import Place, PlaceKind
 from bridge.model.richtext import RichText, from_plain
 from bridge.ports import Omission
@@ -394,6 +394,15 @@ def _asks(refs: Refs, event: Any) -> bool:
 
 def test_a_fetched_post_without_its_activity_is_passed_on_by_its_id() -> None:
     assert made(HELLO, "wrap", author=SAM, wire=None)["object"] == "https://a.example/o/new"
+
+
+def test_what_is_passed_on_by_its_id_is_announced_once_however_many_items_say_so() -> None:
+    """A new thread is told in two forms; where both come to the same, they are one act, and nobody is told twice."""
+    asked = item(HELLO, "wrap", author=SAM, wire=None)
+    boosted = item_id(ME.secret, asked.event_id, GROUP, "boost")
+    assert made(HELLO, "wrap", author=SAM, wire=None)["id"] == f"https://moot.example/a/{boosted}"
+    wrapped = item(REPLY, "wrap", author=SAM, wire=None)
+    assert made(REPLY, "wrap", author=SAM, wire=None)["id"] == f"https://moot.example/a/{wrapped.id}"
 
 
 def test_own_words_are_recognised_when_they_return() -> None:
