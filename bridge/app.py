@@ -25,7 +25,7 @@ from bridge.net.client import Client, Limits, user_agent
 from bridge.net.guard import policy_for
 from bridge.net.server import Server, health_routes, new_application
 from bridge.operations import Operations
-from bridge.ports import Adapter, Node
+from bridge.ports import Adapter, Node, Stream
 from bridge.refs import Need, Refs
 from bridge.relay.courier import Courier
 from bridge.relay.loading import Loader
@@ -125,6 +125,7 @@ class App:
             door = self.settings.matrix.listen
             await self._open(self.matrix.application(), door.host, door.port, "$.matrix.listen")
             await self.matrix.start()
+        await self.store.claims.start(tuple(Stream))
         loops: dict[str, Callable[[], Awaitable[None]]] = {
             "reader": self.reader.run,
             "relay": self.relay.run,
@@ -167,6 +168,7 @@ class App:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks, self._doors = [], []
+        await self.store.claims.stop()
         _log.info("node.drained")
         for adapter in self.adapters.values():
             await adapter.stop()

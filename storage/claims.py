@@ -135,7 +135,7 @@ class SharedClaims:
         """Buckets that are ours, as far as we know, under these epochs."""
         self._leaving: dict[Stream, set[int]] = {stream: set() for stream in Stream}
         self._busy: Counter[tuple[Stream, int]] = Counter()
-        self._alive = -SURE
+        self._alive = -math.inf
         self._stir = asyncio.Event()
         self._first = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -185,7 +185,7 @@ class SharedClaims:
 
     def doubt(self) -> None:
         """A commit was fenced, so the server has ended our session: nothing begins until that is settled."""
-        self._alive = -SURE
+        self._alive = -math.inf
         self._stir.set()
 
     # ------------------------------------------------------------------------------------------------------ life
@@ -206,7 +206,7 @@ class SharedClaims:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        self._alive = -SURE
+        self._alive = -math.inf
 
     async def _keep(self) -> None:
         while True:
@@ -218,10 +218,10 @@ class SharedClaims:
                 try:
                     await self._hold(session)
                 except self._server.errors as error:
-                    _log.warning("claims.lost", reason=str(error) or type(error).__name__)
+                    _log.warning("lane.lost", reason=str(error) or type(error).__name__)
                 finally:
                     # What is under way may still be written down: the epochs say whether somebody else has begun.
-                    self._alive = -SURE
+                    self._alive = -math.inf
                     session.terminate()
             await asyncio.sleep(BEAT)
 
@@ -266,8 +266,7 @@ class SharedClaims:
         before = sorted(free & self._epochs[stream].keys())
         others = list(free - self._epochs[stream].keys())
         random.shuffle(others)
-        row = await session.fetch(_TRY, _CLASSES[stream], [*before, *others][:most])
-        got = {found["bucket"] for found in row}
+        got = {found["bucket"] for found in await session.fetch(_TRY, _CLASSES[stream], [*before, *others][:most])}
         busy = [bucket for bucket in got if self._busy[stream, bucket]]
         if busy:
             ours = {found["bucket"] for found in await session.fetch(_OWNERS, stream, busy, self.name)}
@@ -280,6 +279,7 @@ class SharedClaims:
             await self._let_go(session, stream, got)
             return frozenset()
         self._epochs[stream].update(taken)
+        _log.info("lane.claimed", stream=stream, count=len(taken))
         return frozenset(taken)
 
     async def _hand_over(self, session: asyncpg.Connection[asyncpg.Record], stream: Stream, over: int) -> None:

@@ -180,7 +180,7 @@ class Trouble:
         self.world.note(f"the disk of {node.host} is back")
 
     async def _jump(self, node: SimulatedNode) -> None:
-        seconds = self._random.choice((-1, 1)) * self._random.uniform(1, 3_000)
+        seconds = self._random.choice((-1, 1)) * self._random.uniform(1, 900)
         self.world.note(f"the clock of {node.host} is set {seconds:+.0f} s")
         node.clock.jump(seconds)
         await self._for(5, 40)
