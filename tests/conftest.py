@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -103,3 +104,6 @@ def _nobody_blocks_the_loop() -> Iterator[None]:
 def _every_test_begins_with_the_same_log() -> None:
     """What one test set up (a level, a form) must not hide from the next what it looks for."""
     structlog.reset_defaults()
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each).__module__ == "bridge.logs"]:
+        root.removeHandler(handler)

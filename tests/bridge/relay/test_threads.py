@@ -33,19 +33,3 @@ async def test_an_answer_that_is_read_before_what_it_answers_was_judged_is_in_it
     first = await house.store.objects.find(Native(ACTIVITYPUB, posts[0]["id"]))
     assert first is not None
     assert [await root_of(house, post["id"]) for post in posts] == [None, first.id, first.id]
-
-
-async def test_a_thread_that_comes_backwards_is_one_thread(house: House) -> None:
-    """After an outage servers send again in any order, and an answer to an answer comes first."""
-    there = await Fediverse(house).open()
-    posts = [there.note("who has a ladder?")]
-    posts.append(there.note("I do", there.kim, inReplyTo=posts[0]["id"]))
-    posts.append(there.note("I could bring it", inReplyTo=posts[1]["id"]))
-    for post in posts:
-        there.elsewhere.documents[post["id"]] = post
-    for post in reversed(posts):
-        await there.send("Create", post, there.kim if post["attributedTo"] == there.kim.native.id else there.sam)
-        await there.turn()
-    first = await house.store.objects.find(Native(ACTIVITYPUB, posts[0]["id"]))
-    assert first is not None
-    assert [await root_of(house, post["id"]) for post in posts] == [None, first.id, first.id]
