@@ -137,7 +137,7 @@ def quiet() -> Iterator[None]:
     """Of thousands of refusals the log says thousands of lines; here they would only be kept."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
-    logs.configure("error", stream=io.StringIO())
+    logs.configure("error", strict=True, stream=io.StringIO())  # the strict form leaves nothing of itself in the loggers
     yield
     root.handlers[:] = before
     root.setLevel(level)
