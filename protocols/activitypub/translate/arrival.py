@@ -22,6 +22,10 @@ from bridge.refs import Ignored, Needs, Refs
 from protocols.activitypub.ids import host_of, is_ours, native, tail_of
 from protocols.activitypub.translate.thing import Thing, decode
 
+MOST_ABOVE = 4
+"""Posts above one that is read, which are fetched when they are unknown. A stranger could make a chain of any length; each takes three or
+four rounds of questions, and there are thirty (`bridge/relay/loading.py`)."""
+
 
 class Spot(msgspec.Struct, frozen=True):
     """Where on the fediverse side something was said: the channel, and its group."""
@@ -33,8 +37,8 @@ class Spot(msgspec.Struct, frozen=True):
 class Arrival(msgspec.Struct, frozen=True):
     """`actor` is authenticated: it signed the request, or its own server served the activity. `group`: the foreign group that passed it on.
 
-    `wire` is what a group of ours may pass on unchanged (trap 12); None for what was fetched or announced to us. `alone`: nothing more is
-    to be fetched on its account.
+    `wire` is what a group of ours may pass on unchanged (trap 12); None for what was fetched or announced to us. `above`: how far up a chain
+    of answers may still be asked for on its account.
     """
 
     activity: Thing
@@ -44,7 +48,7 @@ class Arrival(msgspec.Struct, frozen=True):
     received_at: datetime
     wire: bytes | None = None
     group: Spot | None = None
-    alone: bool = False
+    above: int = MOST_ABOVE
 
     def author(self) -> Actor | None:
         """None also while it is being loaded."""
@@ -71,13 +75,13 @@ class Arrival(msgspec.Struct, frozen=True):
 
     def fetched(self, url: str) -> Thing | None:
         """The document at `url`, as its own server serves it (rules O2, O5); None when it is not there, or still to be loaded."""
-        body = None if self.alone or is_ours(self.me, url) else self.refs.document(url)
+        body = None if not self.above or is_ours(self.me, url) else self.refs.document(url)
         found = decode(body) if body else None
         return found if found is not None and found.id == url else None
 
     def gone(self, url: str) -> bool:
         """Does its own server say it no longer exists? (404, 410, or a tombstone.)"""
-        if self.alone or is_ours(self.me, url):
+        if not self.above or is_ours(self.me, url):
             return False
         body = self.refs.document(url)
         if body == b"":

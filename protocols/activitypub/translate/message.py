@@ -25,12 +25,12 @@ from protocols.activitypub.wire import OBJECT_CONTEXT, Document, clamped, stamp
 
 
 class _Parent(msgspec.Struct, frozen=True):
-    """What is answered: something known, or the event that was fetched for it; `event` comes first when it is new."""
+    """What is answered: something known, or what was fetched for it; `events` come first, the oldest in front."""
 
     object_id: ObjectId
     thread: ObjectId
     author: Native
-    event: Event | None = None
+    events: tuple[Event, ...] = ()
     spot: Spot | None = None
 
 
@@ -99,7 +99,7 @@ def _placed(arrival: Arrival, said: Thing, *, edit: bool) -> Reading:
     spot = addressed or (parent.spot if parent else None)
     if spot is None:
         return arrival.needs() or Ignored("addresses no community here")
-    if parent is None and answered and not edit:
+    if parent is None and answered not in {"", said.id} and not edit:
         parent = _fetched_parent(arrival, answered, spot)
     if parent is not None and spot.channel.id != (parent.spot or spot).channel.id:
         parent = None
@@ -117,7 +117,7 @@ def _placed(arrival: Arrival, said: Thing, *, edit: bool) -> Reading:
     if ours:
         return Ignored("our own words coming back: it was born in a room that is linked here")
     event = _event(arrival, said, spot, author, message, audience=audience, edit=edit)
-    return Read((parent.event, event) if parent is not None and parent.event is not None else (event,))
+    return Read((*(parent.events if parent is not None else ()), event))
 
 
 def _event(arrival: Arrival, said: Thing, spot: Spot, author: Actor, message: Message, *, audience: Audience, edit: bool) -> Event:
@@ -141,7 +141,8 @@ def _known_parent(arrival: Arrival, known: KnownObject) -> _Parent:
 
 
 def _fetched_parent(arrival: Arrival, url: str, spot: Spot) -> _Parent | None:
-    """A parent we never heard of is asked for once, and believed when it is of the same community; else this starts a thread."""
+    """A parent we never heard of is asked for once, and believed when it is of the same community; else this starts a thread. So are its
+    own parents: after an outage servers send again in any order, and an answer to an answer may come first."""
     said = arrival.fetched(url)
     if said is None or said.type not in SAID:
         return None
@@ -154,7 +155,7 @@ def _fetched_parent(arrival: Arrival, url: str, spot: Spot) -> _Parent | None:
             me=arrival.me,
             received_at=arrival.received_at,
             group=arrival.group,
-            alone=True,
+            above=arrival.above - 1,
         ),
         said,
     )
@@ -164,7 +165,7 @@ def _fetched_parent(arrival: Arrival, url: str, spot: Spot) -> _Parent | None:
     if not isinstance(event.content, Message) or event.channel != spot.channel.id:
         return None
     born = ObjectId(event.id)
-    return _Parent(object_id=born, thread=event.content.thread or born, author=event.author.native, event=event)
+    return _Parent(object_id=born, thread=event.content.thread or born, author=event.author.native, events=reading.events)
 
 
 def _lives_here(arrival: Arrival, said: Thing) -> bool:
