@@ -267,9 +267,11 @@ class Crossing:
 
 
 def _end(event: Event, decision: Decision, planned: Plan, released: Ending | None) -> Change:
-    """How it ended, for people. What stays where it was written keeps nothing of it here."""
+    """How it ended, for people. What stays where it was written keeps nothing of it here; what crossed stands in its object and its items
+    as it is shown, and where that is without names of people who did not agree, nothing of how it was said is kept either."""
     if planned.items:
-        return EndEvent(event.id, "crossed")
+        changed = any(ruling.transforms for _, ruling in decision.rulings)
+        return EraseEvent(event.id, "crossed") if changed else EndEvent(event.id, "crossed")
     if released is Ending.RETURN:
         return EraseEvent(event.id, "returned")
     if planned.omissions and decision.mildest is Verdict.PASS:

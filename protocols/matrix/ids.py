@@ -26,6 +26,7 @@ __all__ = [
     "linked_user",
     "split_handle",
     "transaction_id",
+    "users_in",
 ]
 
 DEVICE = "MOOT"
@@ -39,6 +40,10 @@ _DISTINCT = "=="
 """Stands before the hash that tells equal names apart; an escape is `=` and two digits, so two `=` in a row mean nothing else."""
 
 _USER = re.compile(r"@[^\s:\x00-\x1f\x7f]{1,250}:(?:[A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_IN_WORDS = re.compile(
+    r"(?<!\w)@[^\s:<>\"'\x00-\x1f\x7f]{1,250}:(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?"
+)
+"""With a dot in the server's name: `cc @kim:thanks` names no account."""
 _MATRIX_TO = re.compile(r"https?://matrix\.to/#/([^/?#]+)/?(?:\?.*)?", re.IGNORECASE)
 _MATRIX_URI = re.compile(r"matrix:u/([^/?#]+)(?:\?.*)?", re.IGNORECASE)
 
@@ -72,6 +77,11 @@ def host_of(user: str) -> str:
 def is_user_id(text: str) -> bool:
     """Is this a whole Matrix user id of at most 255 bytes?"""
     return _USER.fullmatch(text) is not None and len(text.encode("utf-8", "replace")) <= LONGEST
+
+
+def users_in(text: str) -> tuple[str, ...]:
+    """The whole Matrix ids that stand in plain words, each once."""
+    return tuple(dict.fromkeys(user for user in _IN_WORDS.findall(text) if is_user_id(user)))
 
 
 def split_handle(handle: str, host: str) -> tuple[str, str]:

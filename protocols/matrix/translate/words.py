@@ -19,7 +19,7 @@ from bridge.model.richtext import RichText, from_plain
 from bridge.refs import Refs
 from protocols.htmltree import oversized, scrub
 from protocols.matrix.capabilities import MOST_CONTENT
-from protocols.matrix.ids import Me, actor_link, is_user_id, linked_user
+from protocols.matrix.ids import Me, actor_link, is_user_id, linked_user, users_in
 from protocols.matrix.wire import NewContent, dump
 from protocols.richtext import Dialect, clean, from_html, from_text, to_html
 
@@ -45,12 +45,16 @@ class Words(msgspec.Struct, frozen=True):
 
 
 def read_words(content: NewContent, me: Me, refs: Refs, *, answers: bool) -> Words:
-    """`answers`: it is a reply, so quoted lines at its start are the words of somebody else, who may not have agreed to cross."""
+    """`answers`: it is a reply, so quoted lines at its start are the words of somebody else, who may not have agreed to cross.
+
+    An account of Matrix is named by its pill or its id, whether or not the sender meant to notify it: outside, its address is its own
+    business (N01). Somebody elsewhere is named only when that was meant, since they would be notified.
+    """
     listed = content.mentions.user_ids[:MOST_MENTIONS] if content.mentions is not None else None
 
     def named(href: str, _shown: str, _classes: str) -> Native | None:
         user = linked_user(href)
-        if user is None or (listed is not None and user.id not in listed):
+        if user is None or (listed is not None and user.id not in listed and me.is_ghost(user.id)):
             return None
         return whom(user.id, me, refs)
 
@@ -63,7 +67,8 @@ def read_words(content: NewContent, me: Me, refs: Refs, *, answers: bool) -> Wor
         text, mentions = from_text(body), ()
     seen = {mention.actor for mention in mentions}
     unshown: list[Mention] = []
-    for user in listed or ():
+    typed = [user for user in users_in(text.plain) if not me.is_ours(user)]
+    for user in (*(listed or ()), *typed[:MOST_MENTIONS]):
         actor = whom(user, me, refs)
         if actor is not None and actor not in seen:
             seen.add(actor)

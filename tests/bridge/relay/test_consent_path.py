@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from bridge.model.audience import Audience
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native
 from bridge.norms.context import Crossing
-from storage.schema import metadata
+from storage.schema import events, metadata
 from tests.bridge.relay.house import HALL, House
 
 WILMA = Native(LOOPBACK, "wilma")
@@ -200,6 +202,20 @@ async def test_people_who_did_not_agree_are_named_without_a_link(house: House) -
     assert shown is not None
     assert shown.content.mentions == ()
     assert "data-mention" not in shown.content.text.html
+
+
+async def test_words_that_name_somebody_who_did_not_agree_are_kept_only_as_they_are_shown(house: House) -> None:
+    house.person("eli")
+    lena = await house.opted_in("lena")
+    for words, mentions in (("eli knows this best", {"eli": ELI}), ("nobody knows this best", {})):
+        await lena.say("hall", words, mentions=mentions)
+    await house.settle()
+    house.clock.forward(15)
+    await house.settle()
+
+    said = select(events.c.ended, events.c.body.is_not(None)).where(events.c.kind == "message").order_by(events.c.seq)
+    rows = await house.store.database.read(lambda connection: [tuple(row) for row in connection.execute(said).all()])
+    assert rows == [("crossed", False), ("crossed", True)]
 
 
 async def test_quiet_is_never_more_than_unlisted(house: House) -> None:

@@ -215,6 +215,19 @@ def test_a_mention_counts_when_the_sender_meant_it() -> None:
     assert [mention.actor for mention in content.mentions] == [SAM.native]
 
 
+def test_an_account_of_matrix_is_named_by_its_pill_or_its_id_whether_or_not_that_was_meant_to_notify() -> None:
+    """N01: who did not agree is then shown without a link and without an address; nobody of this protocol is notified elsewhere."""
+    pill = '<a href="https://matrix.to/#/%40eli%3Ahs.test">Eli</a>'
+    silent = only(World().read(matrix_event(content=text("Eli", pill)))).content
+    assert isinstance(silent, Message)
+    assert silent.mentions == (Mention(ELI.native, "Eli"),)
+    assert "matrix.to" not in silent.text.html
+    typed = text(f"ask @eli:hs.test, {SAM_GHOST.native.id} or {ME.bot}. Not cc @kim:thanks, nor root@hs.test:/srv", mentions=None)
+    content = only(World().read(matrix_event(content=typed))).content
+    assert isinstance(content, Message)
+    assert content.mentions == (Mention(ELI.native, "@eli:hs.test"),)
+
+
 def test_quoted_words_of_others_do_not_cross_with_a_reply() -> None:
     """Norms N01, vector 5: neither in the HTML nor in the plain fallback."""
     for content in (
