@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from bridge.changes import Change, EndGhost
+from bridge.changes import Change, EndGhost, WakeHost
 from bridge.errors import BadRegistration, OperatorError, StorageError, Unreachable
 from bridge.logs import logger
 from bridge.model.actor import Actor
@@ -82,6 +82,7 @@ class MatrixAdapter:
             directory=store.directory,
             clock=clock,
             introduce=self._introduce,
+            awaken=self._awaken,
             registration=ID,
             beat=beat,
             every=every,
@@ -317,6 +318,12 @@ class MatrixAdapter:
         if profile is None or profile.get("displayname") != BOT_NAME:
             await self.client.set_displayname(self.me.bot, BOT_NAME)
         self._introduced = True
+
+    async def _awaken(self) -> None:
+        """It answers, so what waits for it goes now, and not when the last failure said: that may be half a minute. Raises StorageError."""
+        if (await self._store.deliveries.host(self.me.server_name)).fails:
+            await self._store.journal.commit([WakeHost(self.me.server_name)])
+            _log.info("peer.closed_circuit", protocol=MATRIX, peer=self.me.server_name, reason="the homeserver answers again")
 
 
 def _final(refusal: Rejected) -> Outcome:

@@ -30,7 +30,8 @@ _log = logger()
 
 
 class Watch:
-    """One loop per node; `beat` and `every` in seconds. `introduce` makes the bot known to the homeserver; it may be called again."""
+    """One loop per node; `beat` and `every` in seconds. `introduce` makes the bot known to the homeserver, `awaken` says that what waits for
+    the homeserver need not wait any longer; both may be called again."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Watch:
         directory: Directory,
         clock: Clock,
         introduce: Callable[[], Awaitable[None]],
+        awaken: Callable[[], Awaitable[None]],
         registration: str,
         beat: float = 1.0,
         every: float = 120.0,
@@ -53,6 +55,7 @@ class Watch:
         self._directory = directory
         self._clock = clock
         self._introduce = introduce
+        self._awaken = awaken
         self._registration = registration
         self._beat = beat
         self._every = timedelta(seconds=every)
@@ -131,6 +134,7 @@ class Watch:
         homeserver is set free (F2, F7), and by then it is known already."""
         self._suspected = False
         await self._introduce()
+        await self._awaken()
         await self._reconciler.rooms(await self._client.rooms(self._me.bot))
         if not self._suspected:
             self._settled.set()

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from bridge.changes import PutChannel, PutCommunity, PutConversation, PutGhost
+from bridge.changes import AppendItem, FailLane, PutChannel, PutCommunity, PutConversation, PutGhost
 from bridge.errors import BadRegistration, BadSetting, Unreachable
 from bridge.model.content import Edit, Notice, Profile, Reaction, Retraction
 from bridge.model.ids import MATRIX, Native
@@ -443,6 +443,19 @@ async def test_a_silent_homeserver_is_noticed_and_waited_for(house: House) -> No
     await watch.once()
     await back.server.close()
     assert watch.recoveries == 2
+
+
+async def test_what_waits_for_a_homeserver_that_was_away_goes_as_soon_as_it_is_back(house: House) -> None:
+    """The courier would try again when its own schedule says, up to half a minute later."""
+    watch, store = house.adapter.watch, house.store
+    await watch.once()
+    later = house.clock.now() + timedelta(seconds=30)
+    await store.journal.commit([AppendItem(msgspec.structs.replace(item(words("hello")), to=(HERE,)), house.clock.now())])
+    await store.journal.commit([FailLane(HERE, False, "no answer", later, house.clock.now(), host=True)])
+    assert await store.deliveries.lanes(house.clock.now(), 10) == ()
+    watch.suspect("a request was not answered")
+    await watch.once()
+    assert [lane.destination for lane in await store.deliveries.lanes(house.clock.now(), 10)] == [HERE]
 
 
 async def test_the_watch_stops_at_whatever_moment_it_is_told_to(house: House) -> None:
