@@ -15,7 +15,7 @@ from bridge.model.event import Event
 from bridge.model.ids import ChannelId, CommunityId, EventId, Native, ObjectId, RosterId
 from bridge.model.item import Dead, Destination, Item, Omission
 from bridge.model.place import Channel, Community, Place
-from bridge.model.record import Follow, Hold, KnownObject, Wait
+from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Upload, Wait
 from bridge.norms.context import Consent
 from bridge.norms.decision import Decision
 
@@ -86,6 +86,45 @@ class PutCopy(msgspec.Struct, frozen=True):
     object: ObjectId
     place: Native
     native: str
+
+
+class PutPart(msgspec.Struct, frozen=True):
+    """One more event of the copy that `place` has."""
+
+    object: ObjectId
+    place: Native
+    part: Part
+
+
+class DropPart(msgspec.Struct, frozen=True):
+    object: ObjectId
+    place: Native
+    number: int
+
+
+class PutMedia(msgspec.Struct, frozen=True):
+    """Others may fetch it from now on. Never revives what was taken down, and nothing of an object that was taken back."""
+
+    kept: Kept
+
+
+class DropMedia(msgspec.Struct, frozen=True):
+    """Nothing of `owner` is served any more, but what is in `besides` (ids); the bytes go with the next `prune`."""
+
+    owner: str
+    besides: tuple[str, ...] = ()
+
+
+class RemoveMedia(msgspec.Struct, frozen=True):
+    """A person took it down: it, and whatever else has the same bytes, is not served any more and never kept again."""
+
+    id: str
+    at: datetime
+    why: str
+
+
+class PutUpload(msgspec.Struct, frozen=True):
+    upload: Upload
 
 
 class PutHold(msgspec.Struct, frozen=True):
@@ -282,6 +321,12 @@ Change = (
     | PutObject
     | Retract
     | PutCopy
+    | PutPart
+    | DropPart
+    | PutMedia
+    | DropMedia
+    | RemoveMedia
+    | PutUpload
     | PutHold
     | EndHold
     | AppendItem

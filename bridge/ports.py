@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -21,7 +22,7 @@ from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, Ob
 from bridge.model.ids import Protocol as ProtocolName
 from bridge.model.item import Destination, Item, Omission, Outcome, Standing
 from bridge.model.place import Channel, Community, Place
-from bridge.model.record import Follow, Hold, KnownObject, Record, Wait
+from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Record, Upload, Wait
 from bridge.norms.context import Consent
 from bridge.norms.decision import Decision
 from bridge.refs import Need, Reading, Refs, Wire, Writing
@@ -257,6 +258,10 @@ class Directory(Protocol):
         """A foreign account as last fetched, and when."""
         ...
 
+    async def actor_called(self, protocol: ProtocolName, handle: str) -> Native | None:
+        """Whom this node has seen under that handle (`@sam@a.example`, without regard to case); None when there are two of that name."""
+        ...
+
     async def ghost(self, native: Native) -> Ghost | None: ...
 
     async def ghost_of(self, protocol: ProtocolName, of: Native) -> Ghost | None: ...
@@ -286,7 +291,7 @@ class Objects(Protocol):
     """The current form of everything that crossed, until it is withdrawn; and which copy is whose."""
 
     async def find(self, native: Native) -> KnownObject | None:
-        """By the id it was born with, or by the id of a copy of ours in some place."""
+        """By the id it was born with, or by the id of a copy of ours in some place, or of a part of one."""
         ...
 
     async def get(self, object_id: ObjectId) -> KnownObject | None: ...
@@ -297,6 +302,10 @@ class Objects(Protocol):
 
     async def copy(self, object_id: ObjectId, place: Native) -> str | None:
         """What `place` calls its copy of the object (or the object itself where it was born)."""
+        ...
+
+    async def parts(self, object_id: ObjectId, place: Native) -> tuple[Part, ...]:
+        """The further events of the copy in `place`, in order: a file each."""
         ...
 
     async def thread(self, root: ObjectId, limit: int) -> tuple[KnownObject, ...]: ...
@@ -378,6 +387,62 @@ class Keys(Protocol):
     async def recall(self, key_id: str) -> tuple[str, bytes | None, datetime] | None: ...
 
 
+class Media(Protocol):
+    """Which files we serve and for whom, and which ones the homeserver has of ours. The bytes are in `Files`."""
+
+    async def get(self, id: str) -> Kept | None:  # noqa: A002  (the last part of its address)
+        """Also when it was taken down; None when it never was, or went with what it belonged to."""
+        ...
+
+    async def of(self, owner: str) -> tuple[Kept, ...]:
+        """What is served of one message, or the picture of one person."""
+        ...
+
+    async def listing(self, limit: int) -> tuple[Kept, ...]:
+        """What is served now and what was taken down, newest first."""
+        ...
+
+    async def is_removed(self, digest: str) -> bool:
+        """Did a person take these bytes down?"""
+        ...
+
+    async def served(self, digests: Sequence[str]) -> frozenset[str]:
+        """Those of these digests that something served needs."""
+        ...
+
+    async def upload(self, source: str) -> Upload | None: ...
+
+    async def uploaded(self, digest: str) -> Upload | None:
+        """The same bytes, wherever they came from."""
+        ...
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A file on the disk: bytes, and when it was last written or asked for."""
+
+    digest: str
+    size: int
+    touched_at: datetime
+
+
+class Files(Protocol):
+    """Bytes by their digest. Raises Full when there is no room, StoreDown when the disk does not answer."""
+
+    async def put(self, body: bytes) -> str:
+        """Durable when it returns the digest; the same bytes are one file."""
+        ...
+
+    async def find(self, digest: str) -> Path | None:
+        """Where it lies; None when it was dropped."""
+        ...
+
+    async def drop(self, digest: str) -> None: ...
+
+    async def listing(self) -> tuple[Stored, ...]:
+        """All there are, least recently touched first."""
+        ...
+
+
 class Store(Protocol):
     """One opened database: all ports over the same tables."""
 
@@ -398,6 +463,9 @@ class Store(Protocol):
 
     @property
     def keys(self) -> Keys: ...
+
+    @property
+    def media(self) -> Media: ...
 
     @property
     def claims(self) -> Claims: ...
@@ -484,6 +552,12 @@ class Adapter(Protocol):
 
     async def embody(self, of: Native, community: Community, *, handle: str | None = None, actor: Actor | None = None) -> Sequence[Change]:
         """Make sure somebody (or a community) from elsewhere has a ghost here: register it, make its keys; the changes to commit."""
+        ...
+
+    async def download(self, address: str, most: int) -> bytes:
+        """A file of this protocol by its own address (`mxc://…`, a URL), at most so many bytes.
+
+        Raises PeerError when it cannot be had, TooLarge among them, and Unreachable."""
         ...
 
     async def start(self) -> None: ...

@@ -16,7 +16,7 @@ from bridge.model.event import Event
 from bridge.model.ids import CommunityId, Native, ObjectId, Protocol
 from bridge.model.item import Omission
 from bridge.model.place import Channel, Community
-from bridge.model.record import Follow, KnownObject
+from bridge.model.record import Follow, KnownObject, Part
 
 __all__ = ["Absent", "Awaits", "Ignored", "Need", "Needs", "Read", "Reading", "Refs", "Wire", "Writing"]
 
@@ -34,7 +34,8 @@ class Refs:
 
     Needs by kind: `actor(protocol, id)`, `channel(protocol, id)`, `object_at(protocol, id)`, `object(id)`, `copy(object, protocol, place)`,
     `ghost(protocol, id)`, `ghost_of(protocol, of protocol, of id)`, `document(uri)`, `last_in_thread(root, protocol, place)`,
-    `community(id)`, `conversation(protocol, id)`, `owner_of(protocol, id)`, `follow(protocol, actor, target)`, `current(object)`.
+    `community(id)`, `conversation(protocol, id)`, `owner_of(protocol, id)`, `follow(protocol, actor, target)`, `current(object)`,
+    `parts(object, protocol, place)`, `actor_called(protocol, handle)`.
     """
 
     def __init__(self, found: Mapping[Need, Any] | None = None) -> None:
@@ -75,6 +76,14 @@ class Refs:
 
     def copy(self, object_id: ObjectId, place: Native) -> str | None:
         found: str | None = self._look("copy", object_id, place.protocol, place.id)
+        return found
+
+    def parts(self, object_id: ObjectId, place: Native) -> tuple[Part, ...]:
+        found: tuple[Part, ...] | None = self._look("parts", object_id, place.protocol, place.id)
+        return found or ()
+
+    def actor_called(self, protocol: Protocol, handle: str) -> Native | None:
+        found: Native | None = self._look("actor_called", protocol, handle)
         return found
 
     def last_in_thread(self, root: ObjectId, place: Native) -> str | None:

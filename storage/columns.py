@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from bridge.model.ids import Native, parse_native
 
-__all__ = ["micros", "moment", "native_or_none", "parse_native", "text_or_none"]
+__all__ = ["called_as", "micros", "moment", "native_or_none", "parse_native", "text_or_none"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -37,3 +37,8 @@ def native_or_none(value: Any) -> Native | None:
 
 def text_or_none(native: Native | None) -> str | None:
     return None if native is None else str(native)
+
+
+def called_as(protocol: str, handle: str) -> str:
+    """A handle as people type it, in one form: without the first @ and without regard to case."""
+    return f"{protocol}:{handle.removeprefix('@').casefold()}"

@@ -14,7 +14,7 @@ from bridge.model.ids import ChannelId, CommunityId, Native
 from bridge.model.ids import Protocol as ProtocolName
 from bridge.model.place import Channel, Community, History, Join, Openness, Place, PlaceKind
 from bridge.model.record import Follow
-from storage.columns import moment, parse_native
+from storage.columns import called_as, moment, parse_native
 from storage.engine import Database
 from storage.schema import actors, channels, communities, conversations, follows, ghosts, places
 
@@ -40,6 +40,7 @@ _CHANNELS = _WITH_PLACES.where(channels.c.community == bindparam("community"))
 _CHANNEL = _WITH_PLACES.where(channels.c.id == bindparam("channel"))
 _OF_PLACE = select(places.c.channel).where(places.c.native == bindparam("place"))
 _ACTOR = select(actors.c.body, actors.c.at).where(actors.c.native == bindparam("native"))
+_CALLED = select(actors.c.native).where(actors.c.called == bindparam("called")).limit(2)
 _GHOST = select(ghosts.c.body).where(ghosts.c.native == bindparam("native"))
 _GHOST_OF = (
     select(ghosts.c.body)
@@ -103,6 +104,10 @@ class SqlDirectory:
     async def actor(self, native: Native) -> tuple[Actor, datetime] | None:
         row = await self._first(_ACTOR, native=str(native))
         return None if row is None else (msgspec.msgpack.decode(row.body, type=Actor), moment(row.at))
+
+    async def actor_called(self, protocol: ProtocolName, handle: str) -> Native | None:
+        rows = await self._all(_CALLED, called=called_as(protocol, handle))
+        return parse_native(rows[0].native) if len(rows) == 1 else None
 
     async def ghost(self, native: Native) -> Ghost | None:
         return _ghost(await self._first(_GHOST, native=str(native)))

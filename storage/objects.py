@@ -10,11 +10,11 @@ from bridge.model.audience import Audience
 from bridge.model.event import Event, decode
 from bridge.model.ids import ChannelId, CommunityId, ItemId, Native, ObjectId
 from bridge.model.item import Item
-from bridge.model.record import KnownObject
+from bridge.model.record import KnownObject, Part
 from storage.changes.outgoing import decode_item
 from storage.columns import moment, parse_native
 from storage.engine import Database
-from storage.schema import copies, objects, out
+from storage.schema import copies, objects, out, parts
 
 __all__ = ["SqlObjects"]
 
@@ -27,6 +27,8 @@ _COPIED_AS = (
     .order_by(objects.c.ordinal.desc())
     .limit(1)
 )
+_PART_OF = _KNOWN.join(parts, parts.c.object == objects.c.id).where(parts.c.native == bindparam("native")).limit(1)
+_PARTS = select(parts).where(parts.c.object == bindparam("id"), parts.c.place == bindparam("place")).order_by(parts.c.number)
 _CURRENT = select(objects.c.body).where(objects.c.id == bindparam("id"))
 _COPY = select(copies.c.native).where(copies.c.object == bindparam("id"), copies.c.place == bindparam("place"))
 _BORN_HERE = select(objects.c.native).where(objects.c.id == bindparam("id"), objects.c.place == bindparam("place"))
@@ -79,7 +81,11 @@ class SqlObjects:
     async def find(self, native: Native) -> KnownObject | None:
         def read(connection: Connection) -> Row[*tuple[Any, ...]] | None:
             ask = {"native": str(native)}
-            return connection.execute(_BORN_AS, ask).first() or connection.execute(_COPIED_AS, ask).first()
+            return (
+                connection.execute(_BORN_AS, ask).first()
+                or connection.execute(_COPIED_AS, ask).first()
+                or connection.execute(_PART_OF, ask).first()
+            )
 
         return _known_or_none(await self._database.read(read))
 
@@ -98,6 +104,11 @@ class SqlObjects:
 
         native = await self._database.read(read)
         return None if native is None else parse_native(native).id
+
+    async def parts(self, object_id: ObjectId, place: Native) -> tuple[Part, ...]:
+        ask = {"id": object_id, "place": str(place)}
+        rows = await self._database.read(lambda connection: list(connection.execute(_PARTS, ask).all()))
+        return tuple(Part(row.number, parse_native(row.native).id, row.source, row.digest) for row in rows)
 
     async def thread(self, root: ObjectId, limit: int) -> tuple[KnownObject, ...]:
         """In the order in which they came to be known, the root first."""

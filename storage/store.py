@@ -24,6 +24,7 @@ from storage.hints import Hints, WallClock
 from storage.journal import SqlJournal
 from storage.keys import Seal, SqlKeys, require_seal
 from storage.lines import Lines
+from storage.media import SqlMedia
 from storage.migrations import upgrade
 from storage.notify import SharedHints
 from storage.objects import SqlObjects
@@ -59,6 +60,7 @@ class SqlStore:
         self.objects = SqlObjects(database)
         self.decisions = SqlDecisions(database, clock, secret_key)
         self.keys = SqlKeys(database, Seal(secret_key))
+        self.media = SqlMedia(database)
 
     async def sweep(self, now: datetime, retention: Retention | None = None) -> Swept:
         """One bounded round of forgetting; call it every minute or so. What it erased has left the write-ahead log too."""

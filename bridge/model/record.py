@@ -61,6 +61,49 @@ class Wait(msgspec.Struct, frozen=True):
     stuck: bool = False
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """A file of somebody of ours that other servers may fetch from us. `id` is the unguessable end of its address.
+
+    `owner` is the object it belongs to, or the native of the person whose picture it is; `source` what its own network calls it (`mxc://…`);
+    `digest` names the bytes. Sizes in bytes and pixels. `removed_at`, `why`: taken down by a person; then it is never kept again.
+    """
+
+    id: str
+    owner: str
+    source: str
+    digest: str
+    media_type: str
+    size: int
+    at: datetime
+    width: int | None = None
+    height: int | None = None
+    removed_at: datetime | None = None
+    why: str = ""
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A file from elsewhere as the homeserver has it: uploaded once for all who show it. `source` is where it was fetched."""
+
+    source: str
+    digest: str
+    address: str
+    media_type: str
+    size: int
+    at: datetime
+    width: int | None = None
+    height: int | None = None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One of several events that together are a copy. `number` from 1 on; `native` what the place calls it; `source` the file it shows."""
+
+    number: int
+    native: str
+    source: str
+    digest: str = ""
+    """Of how it was described when it was last sent, so that what did not change is not sent again."""
+
+
 class Follow(msgspec.Struct, frozen=True):
     """`actor` follows `target`. `request` is the Follow's own id, embedded in the Accept; `accepted` None while pending."""
 

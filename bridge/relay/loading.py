@@ -46,6 +46,8 @@ class Loader:
             "object": lambda id_: objects.get(ObjectId(id_)),
             "current": lambda id_: objects.current(ObjectId(id_)),
             "copy": lambda id_, protocol, place: objects.copy(ObjectId(id_), _native(protocol, place)),
+            "parts": lambda id_, protocol, place: objects.parts(ObjectId(id_), _native(protocol, place)),
+            "actor_called": lambda protocol, handle: directory.actor_called(Protocol(protocol), handle),
             "last_in_thread": lambda root, protocol, place: objects.last_in_thread(ObjectId(root), _native(protocol, place)),
             "ghost": lambda protocol, id_: directory.ghost(_native(protocol, id_)),
             "ghost_of": lambda protocol, of_protocol, of: directory.ghost_of(Protocol(protocol), _native(of_protocol, of)),

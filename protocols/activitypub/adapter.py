@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from bridge.changes import Change, PutActor
-from bridge.errors import Gone, Invariant, OperatorError, PeerError
+from bridge.errors import Gone, Invariant, OperatorError, PeerError, Refused
 from bridge.model.actor import Actor, ActorKind
 from bridge.model.capability import Capabilities, Patience
 from bridge.model.ids import ACTIVITYPUB, EventId, Native, ObjectId, Protocol, derive
@@ -61,6 +61,7 @@ class ActivityPubAdapter:
         version: str,
     ) -> None:
         self.me = node
+        self._client = client
         self._settings = settings
         self._store = store
         self._clock = clock
@@ -220,6 +221,15 @@ class ActivityPubAdapter:
         return await self._ghosts.make(of, community, handle=handle, actor=actor)
 
     # ------------------------------------------------------------------------------------------------------------ life
+
+    async def download(self, address: str, most: int) -> bytes:
+        """A file on another server, by its URL: unsigned, as browsers fetch it."""
+        answer = await self._client.get(address, {"Accept": "image/*, video/*, audio/*;q=0.9, */*;q=0.1"}, accept_limit=most)
+        if answer.status in {404, 410}:
+            raise Gone(f"{host_of(address)} does not have this file any more")
+        if answer.status != 200:
+            raise Refused(f"{host_of(address)} answered {answer.status}")
+        return answer.body
 
     async def start(self) -> None:
         """The instance actor's keys are there before anybody asks; where followed groups hear us is known before anything is sent."""

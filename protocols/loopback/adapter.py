@@ -224,6 +224,9 @@ class LoopbackAdapter:
 
     # ------------------------------------------------------------------------------------------------------ life
 
+    async def download(self, address: str, most: int) -> bytes:  # noqa: ARG002  (the hall has no files)
+        raise Refused("The built-in place keeps no files.")
+
     async def start(self) -> None:
         """Opens the rooms that communities are linked to, and takes what was said while no node was there."""
         for community in await self._store.directory.communities():

@@ -293,6 +293,9 @@ class MatrixAdapter:
 
     # -------------------------------------------------------------------------------------------------- life
 
+    async def download(self, address: str, most: int) -> bytes:
+        return await self.client.download(address, by=self.me.bot, most=most)
+
     async def start(self) -> None:
         """Introduce the bot and begin to watch. A homeserver that is away is waited for; one that does not know us is the operator's
         to mend (BadRegistration)."""

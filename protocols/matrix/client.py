@@ -7,6 +7,7 @@ starts the node. Error codes: https://spec.matrix.org/v1.18/client-server-api/#s
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +17,7 @@ import aiohttp
 import msgspec
 import nio
 
-from bridge.errors import BadRegistration, Refused, Unreachable
+from bridge.errors import BadRegistration, Refused, TooLarge, Unreachable
 from protocols.matrix.ids import DEVICE
 
 __all__ = ["Client", "Page", "Rejected", "Silent"]
@@ -27,6 +28,10 @@ SECONDS = 30.0
 MOST_ANSWER = 32 * 1024 * 1024
 """Bytes of an answer: a page of 100 events of 64 KiB, and room to spare."""
 
+PATIENCE_MS = 20_000
+"""How long the homeserver may wait for another one that has the file."""
+
+_MXC = re.compile(r"mxc://([A-Za-z0-9.:\[\]-]{1,255})/([A-Za-z0-9_-]{1,255})")
 _REMEDY = (
     "The homeserver does not accept our token. Put the registration file that `folkmoot init` wrote into the homeserver's "
     "app_service_config_files and restart the homeserver."
@@ -73,12 +78,14 @@ class _Nio(nio.AsyncClient):  # type: ignore[misc]
         self.client_session = session
         self._bearer = {"Authorization": f"Bearer {token}"}
 
-    async def ask(self, method: str, path: str, body: bytes | None, query: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def ask(
+        self, method: str, path: str, body: bytes | None, query: Mapping[str, str], media_type: str = "application/json"
+    ) -> aiohttp.ClientResponse:
         parts = urlsplit(path)
         kept = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key != "access_token"]
         asked = urlencode([*kept, *query.items()])
         target = f"{parts.path}?{asked}" if asked else parts.path
-        headers = self._bearer if body is None else {**self._bearer, "Content-Type": "application/json"}
+        headers = self._bearer if body is None else {**self._bearer, "Content-Type": media_type}
         answer: aiohttp.ClientResponse = await self.send(method, target, body, headers)
         return answer
 
@@ -103,8 +110,10 @@ class Client:
         user: str | None = None,
         device: bool = False,
         query: Mapping[str, str] | None = None,
+        media_type: str = "application/json",
+        most: int = MOST_ANSWER,
     ) -> bytes:
-        """The body of a 2xx answer. `body` as JSON, or bytes as they are."""
+        """The body of a 2xx answer, of at most `most` bytes. `body` as JSON, or bytes as they are, which are of `media_type`."""
         asked = dict(query or {})
         if user is not None:
             asked["user_id"] = user
@@ -112,18 +121,40 @@ class Client:
             asked["device_id"] = DEVICE
         data = body if isinstance(body, bytes) else None if body is None else msgspec.json.encode(body)
         try:
-            answer = await self._nio.ask(method, path, data, asked)
+            answer = await self._nio.ask(method, path, data, asked, media_type)
             async with answer:
-                found = await answer.content.read(MOST_ANSWER + 1)
-                while len(found) <= MOST_ANSWER and not answer.content.at_eof():
-                    found += await answer.content.read(MOST_ANSWER + 1 - len(found))
+                found = bytearray(await answer.content.read(most + 1))
+                while len(found) <= most and not answer.content.at_eof():
+                    found += await answer.content.read(most + 1 - len(found))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Silent("The homeserver does not answer.", private=f"{method}: {type(error).__name__}") from error
-        if len(found) > MOST_ANSWER:
+        if len(found) > most:
+            if most < MOST_ANSWER:
+                raise TooLarge(f"It has more than {most} bytes.")
             raise Unreachable("The homeserver's answer is too long to read.")
         if answer.status // 100 == 2:
-            return found
-        raise _refusal(answer, found)
+            return bytes(found)
+        raise _refusal(answer, bytes(found))
+
+    async def download(self, mxc: str, *, by: str, most: int) -> bytes:
+        """A file, its own homeserver's answer included. Raises Rejected when it is not there, TooLarge past `most` bytes, Unreachable.
+
+        https://spec.matrix.org/v1.18/client-server-api/#get_matrixclientv1mediadownloadservernamemediaid. Not nio's own: that follows redirects
+        with the token, and reads without a bound.
+        """
+        server, media = _parts(mxc)
+        path = nio.Api._build_path(["media", "download", server, media], base_path="/_matrix/client/v1")
+        return await self.request("GET", path, user=by, query={"timeout_ms": str(PATIENCE_MS)}, most=most)
+
+    async def upload(self, body: bytes, media_type: str, name: str, *, by: str) -> str:
+        """The address of a file that `by` gives to the homeserver, `mxc://…`. Raises TooLarge when it takes none of that size."""
+        path = nio.Api._build_path(["upload"], {"filename": name} if name else {}, base_path="/_matrix/media/v3")
+        try:
+            return str(_field(await self.request("POST", path, body, user=by, media_type=media_type), "content_uri"))
+        except Rejected as refusal:
+            if refusal.errcode == "M_TOO_LARGE" or refusal.answered == 413:
+                raise TooLarge("The homeserver takes no file of that size.", private=refusal.private) from refusal
+            raise
 
     async def versions(self) -> None:
         """Is it up?"""
@@ -253,6 +284,14 @@ class Client:
         rooms = _object(await self.request(method, path, user=user)).get("rooms")
         invited = rooms.get("invite") if isinstance(rooms, dict) else None
         return invited if isinstance(invited, dict) else {}
+
+
+def _parts(mxc: str) -> tuple[str, str]:
+    """Server and name of a file (matrix.md section 13). Raises Rejected for what is no such address."""
+    found = _MXC.fullmatch(mxc)
+    if found is None:
+        raise Rejected("M_NOT_FOUND", "no mxc address", 404)
+    return found[1], found[2]
 
 
 def _object(body: bytes) -> dict[str, Any]:

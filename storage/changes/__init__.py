@@ -14,6 +14,8 @@ from bridge.changes import (
     AppendItem,
     Change,
     DropFollow,
+    DropMedia,
+    DropPart,
     DropPlace,
     EndDestination,
     EndEvent,
@@ -40,16 +42,20 @@ from bridge.changes import (
     PutFollow,
     PutGhost,
     PutHold,
+    PutMedia,
     PutObject,
     PutOmission,
+    PutPart,
     PutPlace,
+    PutUpload,
+    RemoveMedia,
     Requeue,
     Retract,
     SnoozeLane,
     Unpark,
     WakeHost,
 )
-from storage.changes import lanes, objects, outgoing, social, streams
+from storage.changes import files, lanes, objects, outgoing, social, streams
 
 __all__ = ["apply", "apply_all"]
 
@@ -90,6 +96,18 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
             objects.retract(connection, change, secret)
         case PutCopy():
             objects.put_copy(connection, change)
+        case PutPart():
+            files.put_part(connection, change)
+        case DropPart():
+            files.drop_part(connection, change)
+        case PutMedia():
+            files.put_media(connection, change)
+        case DropMedia():
+            files.drop_media(connection, change)
+        case RemoveMedia():
+            files.remove_media(connection, change)
+        case PutUpload():
+            files.put_upload(connection, change)
         case PutHold():
             objects.put_hold(connection, change)
         case EndHold():

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from bridge.changes import EndHold, PutCopy, PutDecision, PutHold, PutObject, PutOmission, Retract
 from bridge.model.event import encode
 from bridge.model.ids import Native, derive
+from storage.changes.files import forget_media
 from storage.changes.outgoing import erase_passed
 from storage.changes.streams import crossed, hush_decision, wake_waits
 from storage.columns import micros
@@ -126,6 +127,7 @@ def retract(connection: Connection, change: Retract, secret: bytes) -> None:
         connection.execute(_BLANK_EVENT, {"entry": seq, "how": ended or "taken back"})
         if entry is not None:
             connection.execute(_BLANK_INTAKE, {"entry": entry})
+    forget_media(connection, change.object)
     connection.execute(_SKIP_ITEMS, {"which": change.object})
     connection.execute(_BLANK_DEAD, {"which": change.object})
     erase_passed(connection, change.object)

@@ -25,7 +25,8 @@ from bridge.errors import Conflict
 from bridge.model.actor import Ghost
 from bridge.model.ids import ACTIVITYPUB
 from bridge.model.place import Place
-from storage.columns import micros
+from storage.changes.files import forget_media
+from storage.columns import called_as, micros
 from storage.dialect import once, upsert
 from storage.schema import actors, channels, communities, consents, conversations, follows, ghosts, let_ins, places, relayed
 
@@ -75,8 +76,9 @@ _RENEW_PLACE = (
 
 def put_actor(connection: Connection, change: PutActor) -> None:
     """An older look never replaces a newer one."""
-    row = {"native": str(change.actor.native), "at": micros(change.at), "body": msgspec.msgpack.encode(change.actor)}
-    _ACTOR(connection, row)
+    actor = change.actor
+    called = called_as(actor.native.protocol, actor.handle)
+    _ACTOR(connection, {"native": str(actor.native), "at": micros(change.at), "body": msgspec.msgpack.encode(actor), "called": called})
 
 
 def forget_actor(connection: Connection, change: ForgetActor) -> None:
@@ -111,13 +113,14 @@ def _ghost_row(ghost: Ghost) -> dict[str, object]:
 
 
 def end_ghost(connection: Connection, change: EndGhost) -> None:
-    """Its face goes; its name stays, so that nobody else is ever given it."""
+    """Its face goes, the picture we served of it too; its name stays, so that nobody else is ever given it."""
     before = connection.execute(_GHOST_BODY, {"which": str(change.native)}).scalar()
     if before is None:
         return
     ghost = msgspec.msgpack.decode(before, type=Ghost)
     if ghost.ended is None:
         _GHOST(connection, _ghost_row(msgspec.structs.replace(ghost, name="", avatar=None, ended=change.at)))
+        forget_media(connection, str(ghost.of))
 
 
 def put_follow(connection: Connection, change: PutFollow) -> None:
