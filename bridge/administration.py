@@ -19,6 +19,7 @@ from bridge.changes import (
     PutCommunity,
     PutFollow,
     PutGhost,
+    RemoveMedia,
     Requeue,
 )
 from bridge.errors import Conflict, OperatorError, Unreachable
@@ -45,13 +46,14 @@ from bridge.model.ids import (
 )
 from bridge.model.item import Item
 from bridge.model.place import Channel, Community, Place, PlaceKind
-from bridge.model.record import Follow, Hold, Record
+from bridge.model.record import Follow, Hold, Kept, Record
 from bridge.moderation.handles import flaw
 from bridge.moderation.holds import Action
 from bridge.moderation.wording import notice
 from bridge.norms.wording import sentence
-from bridge.operations import CommunityLine, HoldLine, Outbound, Retirement, Status, hold_line
+from bridge.operations import CommunityLine, HoldLine, MediaLine, Outbound, Retirement, Status, hold_line
 from bridge.ports import Adapter, Clock, DeadLetter, Node, Store
+from bridge.relay.keeping import Keeper
 from bridge.relay.plan import place_roster
 from bridge.relay.relay import Relay
 
@@ -69,13 +71,24 @@ _log = logger()
 class Administration:
     """Implements `bridge.operations.Operations`. `since`: when the node started, None when nobody runs it."""
 
-    def __init__(self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], relay: Relay, clock: Clock, *, version: str) -> None:
+    def __init__(
+        self,
+        node: Node,
+        store: Store,
+        adapters: Mapping[Protocol, Adapter],
+        relay: Relay,
+        clock: Clock,
+        *,
+        version: str,
+        keeper: Keeper | None = None,
+    ) -> None:
         self._node = node
         self._store = store
         self._adapters = adapters
         self._relay = relay
         self._clock = clock
         self._version = version
+        self._keeper = keeper
         self.since: datetime | None = None
 
     # ------------------------------------------------------------------------------------------------------ communities
@@ -286,6 +299,28 @@ class Administration:
 
     async def return_(self, *, id: str, reason: str) -> HoldLine:  # noqa: A002
         return await self._hold(await self._relay.decide(EventId(id), Action.RETURN, OPERATOR, reason))
+
+    async def media(self, *, limit: int) -> tuple[MediaLine, ...]:
+        return tuple(self._media_line(kept) for kept in await self._store.media.listing(limit))
+
+    async def media_remove(self, *, id: str, reason: str) -> MediaLine:  # noqa: A002  (the port's word)
+        name = id.strip().rpartition("/")[2].partition(".")[0]
+        if await self._store.media.get(name) is None:
+            raise OperatorError(f"there is no file {id[:200]!r}", remedy="`folkmoot media list` shows what is served.")
+        await self._store.journal.commit([RemoveMedia(name, self._clock.now(), " ".join(reason.split())[:500])])
+        if self._keeper is not None:
+            await self._keeper.prune()
+        kept = await self._store.media.get(name)
+        if kept is None:
+            raise OperatorError("the message it belonged to was taken back just now", remedy="Nothing is served of it any more.")
+        _log.info("media.removed", count=kept.size)
+        return self._media_line(kept)
+
+    def _media_line(self, kept: Kept) -> MediaLine:
+        address = self._keeper.address(kept) if self._keeper is not None else ""
+        return MediaLine(
+            kept.id, address, kept.media_type, kept.size, kept.at, kept.width, kept.height, removed_at=kept.removed_at, why=kept.why
+        )
 
     async def status(self) -> Status:
         backlog = await self._store.journal.backlog(self._clock.now())

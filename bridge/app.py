@@ -11,6 +11,7 @@ import hashlib
 import importlib.metadata
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 
 from aiohttp import web
 
@@ -28,15 +29,18 @@ from bridge.operations import Operations
 from bridge.ports import Adapter, Node, Stream
 from bridge.refs import Need, Refs
 from bridge.relay.courier import Courier
+from bridge.relay.keeping import Bounds, Keeper
 from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader
 from bridge.relay.relay import Relay
 from bridge.settings import Settings
+from bridge.web.media import MediaDoor
 from bridge.web.pages import SitePages
 from protocols.activitypub.adapter import ActivityPubAdapter
 from protocols.loopback.adapter import LoopbackAdapter
 from protocols.matrix.adapter import MatrixAdapter
 from storage import SqlStore, connect_store, open_store
+from storage.files import FolderFiles
 from storage.hints import WallClock
 
 __all__ = ["App", "open_app", "operate", "run"]
@@ -48,6 +52,8 @@ FETCHES = 64
 """Connections that deliveries leave to fetching: whose key it is that signed must not wait behind a fan-out."""
 
 SWEEP_EVERY = 60.0
+PRUNE_EVERY = 10.0
+SURVEY_EVERY = 3_600.0
 
 _log = logger()
 
@@ -92,14 +98,22 @@ class App:
         if settings.development.loopback:
             self.loopback = LoopbackAdapter(self.node, store=store, clock=self.clock)
             self.adapters[LOOPBACK] = self.loopback
+        self.keeper = Keeper(self.node, store, FolderFiles(settings.files), self.adapters, self.clock, bounds=_bounds(settings))
         self.relay = Relay(
-            self.node, store, self.adapters, self.loader, self.clock, default_grace=settings.grace.default, metrics=self.metrics
+            self.node,
+            store,
+            self.adapters,
+            self.loader,
+            self.clock,
+            default_grace=settings.grace.default,
+            metrics=self.metrics,
+            keeper=self.keeper,
         )
         self.reader = Reader(store, self.adapters, self.loader, self.clock, metrics=self.metrics)
         self.courier = Courier(
             store, self.adapters, self.loader, self.clock, sends_at_once=settings.limits.sends_at_once, metrics=self.metrics
         )
-        self.operations = Administration(self.node, store, self.adapters, self.relay, self.clock, version=self.version)
+        self.operations = Administration(self.node, store, self.adapters, self.relay, self.clock, version=self.version, keeper=self.keeper)
         self._doors: list[Server] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._control: ControlServer | None = None
@@ -119,6 +133,11 @@ class App:
                 await adapter.start()
         public = new_application(max_body=self.settings.limits.body_bytes)
         public.add_routes([*self.activitypub.routes(), *health_routes(self.missing)])
+        files, host = MediaDoor(self.keeper), self.settings.media_origin.partition("://")[2]
+        if host == self.settings.domain:
+            public.add_routes(files.routes())
+        else:
+            public.add_domain(host, files.application())
         await self._open(public, self.settings.listen.host, self.settings.listen.port, "$.listen")
         if self.matrix is not None and self.settings.matrix is not None:
             # The homeserver calls back while the adapter introduces itself, so its door is open before.
@@ -131,6 +150,7 @@ class App:
             "relay": self.relay.run,
             "courier": self.courier.run,
             "sweep": self._sweep,
+            "media": self._keep_files,
             "watch": lambda: watch_loop(self.metrics),
         }
         self._tasks = [asyncio.create_task(self._keep(name, loop), name=name) for name, loop in loops.items()]
@@ -199,6 +219,20 @@ class App:
                 self._trouble[name] = "has failed and was started again; the log says why"
             await self.clock.sleep(1.0)
 
+    async def _keep_files(self) -> None:
+        """What is served no more is off the disk within a minute; once an hour every file is looked at."""
+        surveyed: datetime | None = None
+        while True:
+            try:
+                await self.keeper.prune()
+                now = self.clock.now()
+                if surveyed is None or (now - surveyed).total_seconds() >= SURVEY_EVERY:
+                    await self.keeper.survey()
+                    surveyed = now
+            except StorageError as error:
+                _log.error("store.failed", code=error.code, reason=error.private)
+            await self.clock.sleep(PRUNE_EVERY)
+
     async def _sweep(self) -> None:
         while True:
             await self.clock.sleep(SWEEP_EVERY)
@@ -209,6 +243,11 @@ class App:
                 continue
             if swept.rows or swept.bodies:
                 _log.info("store.trimmed", count=swept.rows)
+
+
+def _bounds(settings: Settings) -> Bounds:
+    chosen = settings.media
+    return Bounds(settings.media_origin, chosen.max_mb * 1_000_000, chosen.max_megapixels * 1_000_000, chosen.quota_mb * 1_000_000)
 
 
 def id_secret(key: bytes) -> bytes:

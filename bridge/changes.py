@@ -115,6 +115,12 @@ class DropMedia(msgspec.Struct, frozen=True):
     besides: tuple[str, ...] = ()
 
 
+class DropBytes(msgspec.Struct, frozen=True):
+    """These files are off the disk, or needed again: nobody has to look after them any more."""
+
+    digests: tuple[str, ...]
+
+
 class RemoveMedia(msgspec.Struct, frozen=True):
     """A person took it down: it, and whatever else has the same bytes, is not served any more and never kept again."""
 
@@ -325,6 +331,7 @@ Change = (
     | DropPart
     | PutMedia
     | DropMedia
+    | DropBytes
     | RemoveMedia
     | PutUpload
     | PutHold

@@ -16,6 +16,7 @@ from bridge.commands.deliveries import deliveries
 from bridge.commands.events import events
 from bridge.commands.founding import init
 from bridge.commands.holds import holds
+from bridge.commands.media import media
 from bridge.commands.running import demo, run, settings, status
 from bridge.commands.table import safe
 from bridge.errors import BadSetting, BridgeError, OperatorError
@@ -76,7 +77,7 @@ def root(settings: Path) -> None:
     """
 
 
-for command in (init, run, demo, status, settings, community, events, deliveries, holds, db):
+for command in (init, run, demo, status, settings, community, events, deliveries, holds, media, db):
     root.add_command(command)
 
 

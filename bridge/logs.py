@@ -58,7 +58,7 @@ EVENTS: frozenset[str] = frozenset(
         "community.created", "community.linked", "community.unlinked", "community.retired",
         "consent.given", "consent.withdrawn", "norm.changed", "norm.failed", "case.opened", "case.closed",
         "command.obeyed", "command.refused", "notice.sent",
-        "media.stored", "media.refused", "media.removed",
+        "media.stored", "media.refused", "media.removed", "media.filled",
         "page.failed", "session.opened", "session.refused",
     }
 )  # fmt: skip

@@ -17,7 +17,7 @@ from bridge.model.place import Place
 from bridge.model.record import Hold, Record
 from bridge.ports import Backlog, DeadLetter, LaneState
 
-__all__ = ["CommunityLine", "HoldLine", "Operations", "Outbound", "Retirement", "Status", "hold_line"]
+__all__ = ["CommunityLine", "HoldLine", "MediaLine", "Operations", "Outbound", "Retirement", "Status", "hold_line"]
 
 
 class CommunityLine(msgspec.Struct, frozen=True):
@@ -71,6 +71,20 @@ class Status(msgspec.Struct, frozen=True):
     started_at: datetime | None = None
 
 
+class MediaLine(msgspec.Struct, frozen=True):
+    """A file we serve for a member, without whose it is. `removed_at`, `why`: taken down."""
+
+    id: str
+    address: str
+    media_type: str
+    size: int
+    at: datetime
+    width: int | None = None
+    height: int | None = None
+    removed_at: datetime | None = None
+    why: str = ""
+
+
 class Operations(Protocol):
     """Everything raises OperatorError when the operator can fix it: an unknown handle, id or place, a name that is taken."""
 
@@ -111,6 +125,14 @@ class Operations(Protocol):
 
     async def return_(self, *, id: str, reason: str) -> HoldLine:  # noqa: A002
         """Gives a held event back to its author, with the reason."""
+        ...
+
+    async def media(self, *, limit: int) -> tuple[MediaLine, ...]:
+        """Files that other servers can fetch from here, and those that were taken down, newest first."""
+        ...
+
+    async def media_remove(self, *, id: str, reason: str) -> MediaLine:  # noqa: A002
+        """Takes a file down, by its id or its address, and whatever else has the same bytes; it is never kept again."""
         ...
 
     async def status(self) -> Status: ...

@@ -410,6 +410,10 @@ class Media(Protocol):
         """Those of these digests that something served needs."""
         ...
 
+    async def unserved(self, limit: int) -> tuple[str, ...]:
+        """Digests that something served needed until it was taken back, dropped or taken down; `DropBytes` says that it is done."""
+        ...
+
     async def upload(self, source: str) -> Upload | None: ...
 
     async def uploaded(self, digest: str) -> Upload | None:
@@ -436,7 +440,9 @@ class Files(Protocol):
         """Where it lies; None when it was dropped."""
         ...
 
-    async def drop(self, digest: str) -> None: ...
+    async def drop(self, digest: str, before: datetime) -> bool:
+        """Unless it was written or asked for since; True when it is not there any more."""
+        ...
 
     async def listing(self) -> tuple[Stored, ...]:
         """All there are, least recently touched first."""

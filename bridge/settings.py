@@ -29,6 +29,7 @@ __all__ = [
     "Listen",
     "Log",
     "Matrix",
+    "Media",
     "Settings",
     "Storage",
     "load",
@@ -171,6 +172,28 @@ class Limits(_Section, frozen=True):
     sends_at_once: Annotated[int, Meta(ge=1, le=4096, description="Deliveries under way at the same time, to all servers together.")] = 256
 
 
+class Media(_Section, frozen=True):
+    """Pictures, films and recordings of your members, which other servers fetch from this node; those from elsewhere go to the homeserver."""
+
+    host: Annotated[
+        str,
+        Meta(
+            description="The name they are served under, apart from everything else this node serves. Empty: `media.` and the domain. The reverse "
+            "proxy passes it to `listen` like the domain. Set it to the domain itself only when there can be no second name."
+        ),
+    ] = ""
+    max_mb: Annotated[int, Meta(ge=1, le=200, description="Largest file that crosses, either way, in megabytes.")] = 16
+    max_megapixels: Annotated[int, Meta(ge=1, le=200, description="Largest picture that crosses, in millions of pixels.")] = 40
+    quota_mb: Annotated[
+        int,
+        Meta(
+            ge=100,
+            description="Disk for files, in megabytes. When it is full, those least recently asked for make room; they are fetched from the "
+            "homeserver again when somebody asks.",
+        ),
+    ] = 10_000
+
+
 class Development(_Section, frozen=True):
     """For trying things out on one machine; never on a server that others rely on."""
 
@@ -210,6 +233,7 @@ class Settings(_Section, frozen=True):
     activitypub: ActivityPub = ActivityPub()
     storage: Storage = Storage()
     grace: Grace = Grace()
+    media: Media = Media()
     log: Log = Log()
     limits: Limits = Limits()
     development: Annotated[
@@ -221,6 +245,18 @@ class Settings(_Section, frozen=True):
         """`https://domain`; in development plain http when `development.origins` says so."""
         plain = f"http://{self.domain}"
         return plain if self.development.enabled and plain in self.development.origins else f"https://{self.domain}"
+
+    @property
+    def media_origin(self) -> str:
+        """Where members' files are served. In development, where `domain` has a port, that is the node's own origin."""
+        if self.media.host:
+            return f"{self.origin.partition('://')[0]}://{self.media.host}"
+        return self.origin if ":" in self.domain else f"https://media.{self.domain}"
+
+    @property
+    def files(self) -> Path:
+        """The folder with members' files; processes that share a database share it too."""
+        return self.data / "media"
 
     @property
     def data(self) -> Path:
@@ -297,6 +333,12 @@ def _verify(settings: Settings) -> None:
                 )
     _verify_development(development)
     _verify_domain(settings)
+    if settings.media.host and not re.fullmatch(rf"{_HOST.pattern}(?::[0-9]{{1,5}})?", settings.media.host):
+        raise BadSetting(
+            f"expected a host name, found {settings.media.host!r}",
+            key="$.media.host",
+            remedy="In lower case, without https:// and slashes, as in media.moot.example.",
+        )
     if settings.grace.default not in GRACES and not development.enabled:
         raise BadSetting(
             f"expected 0, 15 or 60 seconds, found {settings.grace.default}",

@@ -38,9 +38,8 @@ class FolderFiles:
         path = self._path(digest)
         return path if await asyncio.to_thread(path.is_file) else None
 
-    async def drop(self, digest: str) -> None:
-        path = self._path(digest)
-        await asyncio.to_thread(lambda: path.unlink(missing_ok=True))
+    async def drop(self, digest: str, before: datetime) -> bool:
+        return await asyncio.to_thread(self._drop, self._path(digest), before)
 
     async def listing(self) -> tuple[Stored, ...]:
         return await asyncio.to_thread(self._listing)
@@ -64,6 +63,18 @@ class FolderFiles:
                 raise Full("The disk of this node is full; come back later.", private=str(error), remedy=_REMEDY) from error
             raise StoreDown("The store does not answer.", private=str(error), remedy=_REMEDY) from error
         return digest
+
+    @staticmethod
+    def _drop(path: Path, before: datetime) -> bool:
+        try:
+            if datetime.fromtimestamp(path.stat().st_mtime, UTC) > before:
+                return False
+            path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise StoreDown("The store does not answer.", private=str(error), remedy=_REMEDY) from error
+        return True
 
     def _listing(self) -> tuple[Stored, ...]:
         found = []

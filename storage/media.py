@@ -10,7 +10,7 @@ from sqlalchemy import Row, bindparam, func, select
 from bridge.model.record import Kept, Upload
 from storage.columns import moment
 from storage.engine import Database
-from storage.schema import media, uploads
+from storage.schema import media, unserved, uploads
 
 __all__ = ["SqlMedia"]
 
@@ -19,6 +19,7 @@ _OF = select(media).where(media.c.owner == bindparam("whose"), media.c.removed_a
 _LIST = select(media).order_by(func.coalesce(media.c.removed_at, media.c.at).desc(), media.c.id).limit(bindparam("many"))
 _REMOVED = select(media.c.id).where(media.c.digest == bindparam("bytes"), media.c.removed_at.is_not(None)).limit(1)
 _SERVED = select(media.c.digest).where(media.c.digest.in_(bindparam("digests", expanding=True)), media.c.removed_at.is_(None)).distinct()
+_UNSERVED = select(unserved.c.digest).order_by(unserved.c.digest).limit(bindparam("many"))
 _UPLOAD = select(uploads).where(uploads.c.source == bindparam("where"))
 _UPLOADED = select(uploads).where(uploads.c.digest == bindparam("bytes")).order_by(uploads.c.at.desc(), uploads.c.source).limit(1)
 
@@ -45,6 +46,9 @@ class SqlMedia:
     async def served(self, digests: Sequence[str]) -> frozenset[str]:
         ask = {"digests": list(digests)}
         return frozenset(await self._database.read(lambda connection: list(connection.execute(_SERVED, ask).scalars())))
+
+    async def unserved(self, limit: int) -> tuple[str, ...]:
+        return tuple(await self._database.read(lambda connection: list(connection.execute(_UNSERVED, {"many": limit}).scalars())))
 
     async def upload(self, source: str) -> Upload | None:
         row = await self._first(_UPLOAD, {"where": source})

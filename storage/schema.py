@@ -545,6 +545,13 @@ media = Table(
     comment="Files of our people that other servers may fetch from us.",
 )
 
+unserved = Table(
+    "unserved",
+    metadata,
+    text("digest", "of bytes that something served needed until now", key=True),
+    comment="Files to be taken off the disk.",
+)
+
 uploads = Table(
     "uploads",
     metadata,

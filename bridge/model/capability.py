@@ -56,6 +56,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     carries: Mapping[str, tuple[Carry, ...]]
     audiences: frozenset[Audience]
     attachments: bool = True
+    fetches: bool = False
+    """People there fetch files themselves, so each needs an address that is open to them."""
     edits: bool = True
     max_text: int = 60_000
     omission: str = "This place has no way to show a {kind}."

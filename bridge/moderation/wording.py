@@ -60,6 +60,11 @@ NOTICES: Mapping[str, str] = {
     "this.taken_back": "This message was taken back. Written anew, it can cross.",
     "this.review": "A person looks at this message first; then it crosses by itself. Deleting it withdraws it.",
     "this.at_home": "On the fediverse a post crosses when it is addressed to {group}. Addressed to it, this one does too.",
+    # Files.
+    "file.not_carried": (
+        "📎 A file of yours stayed in the room.\n\n{why} On the fediverse your words say that there is a file, and where. "
+        "This is said once; later files that cannot cross are shown in the same way."
+    ),
     # Taking back.
     "forget.going": (
         "Its copies are being taken back now, wherever we sent them, and we ask again for 30 days where nobody answers.\n\n"

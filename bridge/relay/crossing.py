@@ -5,7 +5,7 @@ Design section 2. Every call ends with the event crossed, held, kept, folded or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -27,24 +27,27 @@ from bridge.changes import (
     Retract,
 )
 from bridge.model.audience import meet
-from bridge.model.content import Boost, Edit, Message, Profile, Reaction, Retraction, tag_of
+from bridge.model.content import Boost, Edit, Message, Notice, Profile, Reaction, Retraction, tag_of
+from bridge.model.content.message import Attachment
 from bridge.model.content.release import Ending
-from bridge.model.event import Event, decode, encode
+from bridge.model.event import Event, decode, encode, object_of
 from bridge.model.ids import ACTIVITYPUB, Native, ObjectId, Protocol, derive
 from bridge.model.item import Omission
-from bridge.model.place import Channel, Place
+from bridge.model.place import Channel, Place, PlaceKind
 from bridge.model.record import Hold, KnownObject
 from bridge.moderation.holds import hold_of
 from bridge.moderation.telling import tell
+from bridge.moderation.wording import notice
 from bridge.norms.context import Context, Keep, Rank
 from bridge.norms.decision import Decision, Verdict
 from bridge.norms.judge import judge
 from bridge.norms.wording import sentence
 from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.context import KEPT_CROSSING, Contexts, home_protocol, words_hash
-from bridge.relay.degrade import transformed
+from bridge.relay.degrade import is_web, opened, transformed
+from bridge.relay.keeping import Keeper, Keeping
 from bridge.relay.notices import Notices
-from bridge.relay.plan import Plan, plan, targets_of
+from bridge.relay.plan import Plan, plan, said, targets_of
 from bridge.relay.routes import Routes
 
 __all__ = ["Crossing"]
@@ -52,6 +55,7 @@ __all__ = ["Crossing"]
 MOST_AHEAD = timedelta(seconds=60)
 """As far ahead of ours an author's clock is believed (model/event.py)."""
 
+EVER = timedelta(days=36_500)
 REMEMBERED = timedelta(hours=24)
 """How long the loop guard knows words again, and how long a stranger who was told something is not told more (norms.md 3.2, 3.7)."""
 
@@ -62,8 +66,17 @@ class Crossing:
     """`cross` for words, signs and faces; `take_back` for retractions. Both only read; what they return is committed by the relay."""
 
     def __init__(
-        self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], clock: Clock, *, contexts: Contexts, notices: Notices
+        self,
+        node: Node,
+        store: Store,
+        adapters: Mapping[Protocol, Adapter],
+        clock: Clock,
+        *,
+        contexts: Contexts,
+        notices: Notices,
+        keeper: Keeper | None = None,
     ) -> None:
+        """`keeper` None: no file of people here is ever fetched, and their words say where it is."""
         self._node = node
         self._store = store
         self._adapters = adapters
@@ -71,6 +84,7 @@ class Crossing:
         self._contexts = contexts
         self._routes = Routes(store, adapters)
         self._notices = notices
+        self._keeper = keeper
 
     async def cross(
         self, event: Event, *, keep: Keep = Keep.UNSAID, hold: Hold | None = None, released: Ending | None = None
@@ -86,7 +100,7 @@ class Crossing:
         event = await self._in_its_thread(event)
         context = await self._contexts.load(event, channel, keep=keep, hold=hold, released=released)
         decision = judge(event, context)
-        planned = await self._plan(event, decision, context)
+        planned, keeping = await self._plan(event, decision, context)
         now = context.now
         changes: list[Change] = [PutDecision(decision, now)]
         if hold is not None and released is not None:
@@ -96,8 +110,10 @@ class Crossing:
         if wait is not None:
             changes.append(PutHold(wait))
         if planned.items:
-            changes += await self._birth(event, decision, context)
+            changes += await self._birth(event, decision, context, keeping)
+            changes += keeping.changes
             changes += [AppendItem(item, now) for item in planned.items]
+            changes += await self._tell_of_files(event, keeping, channel)
         if wait is not None or decision.mildest is Verdict.PASS:
             changes += [PutOmission(omission) for omission in planned.omissions]
         changes += await self._tell(event, decision, context.author.rank, channel)
@@ -120,19 +136,27 @@ class Crossing:
         channel = await self._store.directory.channel(event.channel)
         return channel if channel is not None and channel.place(event.place) is not None else None
 
-    async def _plan(self, event: Event, decision: Decision, context: Context) -> Plan:
+    async def _plan(self, event: Event, decision: Decision, context: Context) -> tuple[Plan, Keeping]:
+        """With the files that have to be open to everybody for it, fetched only once it is clear that the event goes there."""
         if decision.mildest is not Verdict.PASS:
-            return Plan((), ())
+            return Plan((), ()), Keeping()
         routes = await self._routes.load(event, context.destinations)
-        return plan(
-            event,
-            decision,
-            routes,
-            self._node.secret,
-            is_root=await self._is_root(event),
-            earlier=await self._earlier(event, context.destinations),
-            unlinked=context.unlinked,
-        )
+        is_root, earlier = await self._is_root(event), await self._earlier(event, context.destinations)
+
+        def made(files: Mapping[str, Attachment] | None) -> Plan:
+            unlinked = context.unlinked
+            return plan(event, decision, routes, self._node.secret, is_root=is_root, earlier=earlier, unlinked=unlinked, files=files)
+
+        planned = made(None)
+        fetching = {route.place.native for route in routes if route.capabilities.fetches}
+        message = said(event.content)
+        if self._keeper is None or message is None or not any(item.place in fetching for item in planned.items):
+            return planned, Keeping()
+        closed = [attachment for attachment in message.attachments if not is_web(attachment.url)]
+        if not closed and isinstance(event.content, Message):
+            return planned, Keeping()
+        keeping = await self._keeper.keep(object_of(event), closed)
+        return made(keeping.shown), keeping
 
     async def _is_root(self, event: Event) -> bool:
         """Does it begin a thread for those who only see what crossed?"""
@@ -162,12 +186,13 @@ class Crossing:
             )
         return there
 
-    async def _birth(self, event: Event, decision: Decision, context: Context) -> list[Change]:
+    async def _birth(self, event: Event, decision: Decision, context: Context, keeping: Keeping) -> list[Change]:
         """What exists from now on: the object or its new form, the names we give its copies, and a new face."""
         passing = [(native, ruling) for native, ruling in decision.rulings if ruling.verdict is Verdict.PASS]
         audience = meet(ruling.audience for _, ruling in passing)
         transforms = frozenset[str]().union(*(ruling.transforms for _, ruling in passing))
         shown = msgspec.structs.replace(transformed(event, transforms, context.unlinked), audience=audience, wire=None)
+        shown = _opened(shown, keeping)
         match event.content:
             case Message() | Reaction() | Boost():
                 known = _known(event, context)
@@ -185,10 +210,21 @@ class Crossing:
                 changes = [PutActor(actor, event.at)]
                 ghost = await self._store.directory.ghost_of(ACTIVITYPUB, actor.native)
                 if ghost is not None and ghost.ended is None:
-                    changes.append(PutGhost(msgspec.structs.replace(ghost, name=actor.name, avatar=actor.avatar)))
+                    changes += await self.dressed([PutGhost(msgspec.structs.replace(ghost, name=actor.name, avatar=actor.avatar))])
                 return changes
             case _:
                 return []
+
+    async def dressed(self, changes: Sequence[Change]) -> list[Change]:
+        """The same changes, every ghost in them with a picture that others can fetch, or with none. Raises StorageError."""
+        made: list[Change] = []
+        for change in changes:
+            if not isinstance(change, PutGhost) or change.ghost.avatar is None or is_web(change.ghost.avatar):
+                made.append(change)
+                continue
+            address, more = await self._keeper.picture(change.ghost.of, change.ghost.avatar) if self._keeper is not None else (None, ())
+            made += [PutGhost(msgspec.structs.replace(change.ghost, avatar=address)), *more]
+        return made
 
     def _name(self, object_id: ObjectId, native: Native, context: Context) -> str | None:
         place = next((place for place in context.destinations if place.native == native), None)
@@ -242,12 +278,28 @@ class Crossing:
             return [gone, EndEvent(event.id, "taken back")]
         context = await self._contexts.load(event, channel)
         decision = judge(event, context)
-        planned = await self._plan(event, decision, context)
+        planned, _ = await self._plan(event, decision, context)
         changes: list[Change] = [PutDecision(decision, now), gone]
         changes += [AppendItem(item, now) for item in planned.items]
         changes += [PutOmission(omission) for omission in planned.omissions]
         changes.append(EndEvent(event.id, "crossed" if planned.items else "taken back"))
         return changes
+
+    async def _tell_of_files(self, event: Event, keeping: Keeping, channel: Channel) -> list[Change]:
+        """Why a file stayed, for the record each time, and to its author once per room."""
+        if not keeping.left:
+            return []
+        code = "file.not_carried"
+        place = next((place.native for place in channel.places if place.kind is not PlaceKind.ROOM), event.place)
+        why = " ".join(dict.fromkeys(keeping.left.values()))
+        changes: list[Change] = [PutOmission(Omission(event.id, place, code, f"A file stayed where it was sent. {why}"))]
+        person, now = event.author.native, self._clock.now()
+        told = derive(self._node.secret, "told", code, str(person), str(event.place))
+        if await self._store.decisions.relayed(told) or await self._store.directory.conversation(person) is None:
+            return changes
+        word = Notice(person, notice(code, (("why", why),)))
+        changes += await self._notices.items([word], event, event.community, now)
+        return [*changes, NoteRelayed(told, now + EVER)]
 
     async def _tell(self, event: Event, decision: Decision, rank: Rank, channel: Channel) -> list[Change]:
         if decision.explanation is None:
@@ -264,6 +316,18 @@ class Crossing:
         )
         changes = await self._notices.items(notices, event, event.community, now)
         return [*changes, NoteRelayed(told, now + REMEMBERED)] if changes else []
+
+
+def _opened(event: Event, keeping: Keeping) -> Event:
+    """As it is served: with files that everybody can fetch."""
+    content, url = event.content, event.provenance.url
+    if not (keeping.shown or keeping.left):
+        return event
+    if isinstance(content, Message):
+        return msgspec.structs.replace(event, content=opened(content, keeping.shown, url))
+    if isinstance(content, Edit):
+        return msgspec.structs.replace(event, content=Edit(content.target, opened(content.message, keeping.shown, url)))
+    return event
 
 
 def _end(event: Event, decision: Decision, planned: Plan, released: Ending | None) -> Change:

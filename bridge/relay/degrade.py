@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 import msgspec
@@ -23,13 +24,31 @@ _MENTION = re.compile(r'<a data-mention="(\d+)">(.*?)</a>', re.DOTALL)
 _KINDS = {"image": "a picture", "video": "a video", "audio": "a recording"}
 
 
-def degrade(content: Content, capabilities: Capabilities, url: str | None) -> Content:
-    """The same content, short enough and without files where the place has none; `url` is where the whole of it can be seen."""
+def degrade(content: Content, capabilities: Capabilities, url: str | None, files: Mapping[str, Attachment] | None = None) -> Content:
+    """The same content, short enough and without files where the place has none; `url` is where the whole of it can be seen.
+
+    `files`: by source, those that have an address that is open to everybody, as people of the place fetch them.
+    """
     if isinstance(content, Message):
-        return _fit(content, capabilities, url)
+        return _fit(content, capabilities, url, files or {})
     if isinstance(content, Edit):
-        return Edit(target=content.target, message=_fit(content.message, capabilities, url))
+        return Edit(target=content.target, message=_fit(content.message, capabilities, url, files or {}))
     return content
+
+
+def opened(message: Message, files: Mapping[str, Attachment], url: str | None) -> Message:
+    """Its files as everybody can fetch them; one that nobody can becomes a line that says what it is and where."""
+    here = [attachment if is_web(attachment.url) else files.get(attachment.url) for attachment in message.attachments]
+    lines = [_line(attachment, url) for attachment, found in zip(message.attachments, here, strict=True) if found is None]
+    kept = tuple(found for found in here if found is not None)
+    if kept == message.attachments:
+        return message
+    return msgspec.structs.replace(message, attachments=kept, text=_joined(message.text, lines) if lines else message.text)
+
+
+def is_web(address: str) -> bool:
+    """Can anybody fetch it?"""
+    return address.startswith(("https://", "http://"))
 
 
 def transformed(event: Event, transforms: AbstractSet[str], unlinked: AbstractSet[Native]) -> Event:
@@ -66,11 +85,13 @@ def _unlink(message: Message, unlinked: AbstractSet[Native]) -> Message:
     )
 
 
-def _fit(message: Message, capabilities: Capabilities, url: str | None) -> Message:
+def _fit(message: Message, capabilities: Capabilities, url: str | None, files: Mapping[str, Attachment]) -> Message:
+    if capabilities.fetches:
+        message = opened(message, files, url)
     text = message.text
     attachments = message.attachments
     if attachments and not capabilities.attachments:
-        text = _joined(text, [_line(attachment) for attachment in attachments])
+        text = _joined(text, [_line(attachment, url) for attachment in attachments])
         attachments = ()
     if len(text.html.encode()) > capabilities.max_text:
         text = _shortened(text, capabilities.max_text, url)
@@ -79,20 +100,22 @@ def _fit(message: Message, capabilities: Capabilities, url: str | None) -> Messa
     return msgspec.structs.replace(message, text=text, attachments=attachments)
 
 
-def _line(attachment: Attachment) -> tuple[str, str]:
+def _line(attachment: Attachment, url: str | None) -> tuple[str, str]:
+    """What it is, and where: at its own address, else where its message can be read, else nowhere that others can go."""
     kind = _KINDS.get(attachment.media_type.partition("/")[0], "a file")
-    label = attachment.description or attachment.name or kind
-    return f"{label} ({kind})", attachment.url
+    label = " ".join((attachment.description or attachment.name).split())[:200]
+    named = f"{label} (" if label else "("
+    if is_web(attachment.url):
+        return f"{named}{kind})", attachment.url
+    return f"{named}{kind}; {'open it in the room' if url else 'it stays in the room'})", url or ""
 
 
 def _joined(text: RichText, lines: list[tuple[str, str]]) -> RichText:
     marked = "".join(
-        f'<p><a href="{html.escape(url)}">{html.escape(label)}</a></p>'
-        if url.startswith(("http://", "https://"))
-        else f"<p>{html.escape(label)}</p>"
+        f'<p><a href="{html.escape(url)}">{html.escape(label)}</a></p>' if is_web(url) else f"<p>{html.escape(label)}</p>"
         for label, url in lines
     )
-    plain = "\n".join(f"{label}: {url}" if url.startswith("http") else label for label, url in lines)
+    plain = "\n".join(f"{label}: {url}" if is_web(url) else label for label, url in lines)
     return RichText(html=text.html + marked, plain=f"{text.plain}\n{plain}".strip("\n"))
 
 

@@ -115,7 +115,8 @@ class Orders:
             adapter = self._adapters.get(await self._home(facts.community))
             if adapter is not None:
                 who = acts.embody.actor
-                changes += await adapter.embody(who.native, facts.community, handle=acts.embody.handle, actor=who)
+                made = await adapter.embody(who.native, facts.community, handle=acts.embody.handle, actor=who)
+                changes += await self._crossing.dressed(made)
         for release in acts.releases:
             hold = await self._store.decisions.hold(release.held)
             if hold is not None:

@@ -12,6 +12,7 @@ import msgspec
 
 from bridge.model.capability import Born, Capabilities, Carry, Hearers
 from bridge.model.content import Content, Edit, Message, tag_of
+from bridge.model.content.message import Attachment
 from bridge.model.event import Event, object_of
 from bridge.model.ids import OURS, CommunityId, Native, ObjectId, RosterId, derive, item_id
 from bridge.model.item import Destination, Item, Omission
@@ -60,11 +61,13 @@ def plan(
     is_root: bool,
     earlier: Mapping[Native, bool] | None = None,
     unlinked: frozenset[Native] = frozenset(),
+    files: Mapping[str, Attachment] | None = None,
 ) -> Plan:
     """Items for every place whose ruling is PASS, an omission for every place that cannot have it; what waits gives neither.
 
     `is_root`: nothing it answers has crossed, so elsewhere it starts a thread. `earlier`: for what is about an object, whether that is
-    known to be in the place at all (True when unknown). `unlinked`: the people whom the transform `unlink` makes plain text.
+    known to be in the place at all (True when unknown). `unlinked`: the people whom the transform `unlink` makes plain text. `files`: by
+    source, those that others can fetch from us.
     """
     items: list[Item] = []
     omissions: list[Omission] = []
@@ -84,11 +87,13 @@ def plan(
             omissions.append(Omission(event.id, route.place.native, code, sentence(code)))
             continue
         placed = msgspec.structs.replace(transformed(event, ruling.transforms, unlinked), audience=ruling.audience)
-        items += _items_for(placed, route, secret, is_root, omissions)
+        items += _items_for(placed, route, secret, omissions, is_root=is_root, files=files)
     return Plan(tuple(items), tuple(omissions))
 
 
-def _items_for(event: Event, route: Route, secret: bytes, is_root: bool, omissions: list[Omission]) -> list[Item]:
+def _items_for(
+    event: Event, route: Route, secret: bytes, omissions: list[Omission], *, is_root: bool, files: Mapping[str, Attachment] | None
+) -> list[Item]:
     tag = tag_of(event.content)
     carries = route.capabilities.carries.get(tag)
     if carries is None:
@@ -96,7 +101,7 @@ def _items_for(event: Event, route: Route, secret: bytes, is_root: bool, omissio
         omissions.append(Omission(event.id, route.place.native, f"{tag}.not_carried", text))
         return []
     born = Born.HERE if event.place == route.place.native else Born.ELSEWHERE
-    fitted = msgspec.structs.replace(event, content=degrade(event.content, route.capabilities, event.provenance.url))
+    fitted = msgspec.structs.replace(event, content=degrade(event.content, route.capabilities, event.provenance.url, files))
     return [
         _item(fitted, route, carry, secret)
         for carry in carries

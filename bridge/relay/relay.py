@@ -53,6 +53,7 @@ from bridge.ports import Adapter, Clock, Node, Store, Stream
 from bridge.relay.context import KEPT_CROSSING, Contexts
 from bridge.relay.crossing import Crossing
 from bridge.relay.echoes import Echoes
+from bridge.relay.keeping import Keeper
 from bridge.relay.loading import Loader
 from bridge.relay.memberships import Memberships
 from bridge.relay.notices import Notices
@@ -86,6 +87,7 @@ class Relay:
         *,
         default_grace: int = 15,
         metrics: Metrics | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._metrics = metrics or Metrics()
         self._store = store
@@ -93,7 +95,13 @@ class Relay:
         self._clock = clock
         self._notices = Notices(node, store, adapters)
         self._crossing = Crossing(
-            node, store, adapters, clock, contexts=Contexts(node, store, clock, default_grace=default_grace), notices=self._notices
+            node,
+            store,
+            adapters,
+            clock,
+            contexts=Contexts(node, store, clock, default_grace=default_grace),
+            notices=self._notices,
+            keeper=keeper,
         )
         self._echoes = Echoes(node, store, adapters, clock)
         self._memberships = Memberships(node, store, adapters, clock)

@@ -32,6 +32,7 @@ OURS = Capabilities(
         "notice": (Carry("say", Hearers.AUTHOR, by_place=True, born=Born.ANYWHERE),),
     },
     audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED}),
+    fetches=True,
     max_text=MOST_TEXT,
     omission="The fediverse group has no way to show a {kind}.",
 )
@@ -45,6 +46,7 @@ FOREIGN = Capabilities(
         "membership": (Carry("follow", Hearers.INVOLVED),),
     },
     audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED}),
+    fetches=True,
     max_text=MOST_TEXT,
     omission="The group on the other server has no way to show a {kind}.",
 )

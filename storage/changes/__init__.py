@@ -13,6 +13,7 @@ from bridge.changes import (
     AppendEvent,
     AppendItem,
     Change,
+    DropBytes,
     DropFollow,
     DropMedia,
     DropPart,
@@ -104,6 +105,8 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
             files.put_media(connection, change)
         case DropMedia():
             files.drop_media(connection, change)
+        case DropBytes():
+            files.drop_bytes(connection, change)
         case RemoveMedia():
             files.remove_media(connection, change)
         case PutUpload():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
-from bridge.changes import DropMedia, DropPart, PutMedia, PutPart, PutUpload, RemoveMedia
+from bridge.changes import DropBytes, DropMedia, DropPart, PutMedia, PutPart, PutUpload, RemoveMedia
 from bridge.model.ids import Native
 from storage.changes.streams import wake_waits
 from storage.columns import micros
-from storage.dialect import upsert
-from storage.schema import media, parts, tombstones, uploads
+from storage.dialect import once, upsert
+from storage.schema import media, parts, tombstones, unserved, uploads
 
-__all__ = ["drop_media", "drop_part", "forget_media", "put_media", "put_part", "put_upload", "remove_media"]
+__all__ = ["drop_bytes", "drop_media", "drop_part", "forget_media", "put_media", "put_part", "put_upload", "remove_media"]
 
 _TAKEN_DOWN = select(media.c.id).where(
     or_(media.c.id == bindparam("which"), media.c.digest == bindparam("bytes")), media.c.removed_at.is_not(None)
@@ -21,6 +23,11 @@ _KEEP = upsert(media)
 _DROP = delete(media).where(
     media.c.owner == bindparam("whose"), media.c.removed_at.is_(None), media.c.id.not_in(bindparam("besides", expanding=True))
 )
+_GOING = select(media.c.digest).where(
+    media.c.owner == bindparam("whose"), media.c.removed_at.is_(None), media.c.id.not_in(bindparam("besides", expanding=True))
+)
+_UNSERVED = once(unserved)
+_GONE = delete(unserved).where(unserved.c.digest.in_(bindparam("digests", expanding=True)))
 _BLANK = (
     update(media)
     .where(media.c.owner == bindparam("whose"), media.c.removed_at.is_not(None))
@@ -62,12 +69,18 @@ def put_media(connection: Connection, change: PutMedia) -> None:
 
 
 def drop_media(connection: Connection, change: DropMedia) -> None:
-    connection.execute(_DROP, {"whose": change.owner, "besides": list(change.besides)})
+    _stop_serving(connection, change.owner, change.besides)
+
+
+def _stop_serving(connection: Connection, owner: str, besides: Sequence[str] = ()) -> None:
+    ask = {"whose": owner, "besides": list(besides)}
+    _UNSERVED(connection, [{"digest": digest} for digest in connection.execute(_GOING, ask).scalars().all()])
+    connection.execute(_DROP, ask)
 
 
 def forget_media(connection: Connection, owner: str) -> None:
     """What a person took down stays down, but no longer says whose it was."""
-    connection.execute(_DROP, {"whose": owner, "besides": []})
+    _stop_serving(connection, owner)
     connection.execute(_BLANK, {"whose": owner, "nobody": ""})
 
 
@@ -75,6 +88,11 @@ def remove_media(connection: Connection, change: RemoveMedia) -> None:
     digest = connection.execute(_WHICH, {"which": change.id}).scalar()
     if digest is not None:
         connection.execute(_REMOVE, {"bytes": digest, "moment": micros(change.at), "reason": change.why})
+        _UNSERVED(connection, {"digest": digest})
+
+
+def drop_bytes(connection: Connection, change: DropBytes) -> None:
+    connection.execute(_GONE, {"digests": list(change.digests)})
 
 
 def put_upload(connection: Connection, change: PutUpload) -> None:

@@ -49,6 +49,11 @@ def upgrade() -> None:
         comment='Further events that belong to a copy: a file each.'
     )
     op.create_index('ix_parts_native', 'parts', ['native'], unique=False)
+    op.create_table('unserved',
+        sa.Column('digest', TEXT, nullable=False, comment='of bytes that something served needed until now'),
+        sa.PrimaryKeyConstraint('digest', name='pk_unserved'),
+        comment='Files to be taken off the disk.'
+    )
     op.create_table('uploads',
         sa.Column('source', TEXT, nullable=False, comment='address it was fetched from'),
         sa.Column('digest', TEXT, nullable=False, comment='BLAKE2b-256 of the bytes'),
