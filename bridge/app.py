@@ -92,6 +92,9 @@ class App:
                 clock=self.clock,
                 session=client.operator_session(),
                 most_body=settings.limits.transaction_bytes,
+                fetch=self.activitypub.download,
+                most_file=settings.media.max_mb * 1_000_000,
+                most_pixels=settings.media.max_megapixels * 1_000_000,
             )
             self.adapters[MATRIX] = self.matrix
         self.loopback: LoopbackAdapter | None = None

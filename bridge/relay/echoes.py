@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bridge.changes import AppendItem, Change, EndEvent, EraseEvent, PutCopy
+from bridge.changes import AppendItem, Change, EndEvent, EraseEvent, PutCopy, PutPart
 from bridge.model.actor import Actor
 from bridge.model.content import Retraction, Sighting
 from bridge.model.event import Event
 from bridge.model.ids import Protocol
 from bridge.model.item import Item
-from bridge.model.record import KnownObject
+from bridge.model.record import KnownObject, Part
 from bridge.norms.decision import Decision, Ruling, Rung, Verdict
 from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.plan import plan
@@ -33,13 +33,25 @@ class Echoes:
     async def hear(self, event: Event, sighting: Sighting) -> list[Change]:
         """The name its place gave a copy of ours. Raises StorageError."""
         known = await self._store.objects.get(sighting.target)
+        if known is not None and sighting.part is not None:
+            return await self._hear_part(event, sighting, sighting.part, known)
         if known is None or await self._store.objects.copy(sighting.target, event.place) is not None:
             return [EraseEvent(event.id, "noted")]
-        copied = PutCopy(sighting.target, event.place, sighting.native)
+        return await self._noted(event, known, PutCopy(sighting.target, event.place, sighting.native))
+
+    async def _hear_part(self, event: Event, sighting: Sighting, number: int, known: KnownObject) -> list[Change]:
+        if any(part.number == number for part in await self._store.objects.parts(known.id, event.place)):
+            return [EraseEvent(event.id, "noted")]
+        heard: list[Change] = [PutPart(known.id, event.place, Part(number, sighting.native, sighting.source))]
+        if number == 0 and await self._store.objects.copy(known.id, event.place) is None:
+            heard.append(PutCopy(known.id, event.place, sighting.native))
+        return await self._noted(event, known, *heard)
+
+    async def _noted(self, event: Event, known: KnownObject, *heard: Change) -> list[Change]:
         if known.retracted_at is None:
-            return [copied, EraseEvent(event.id, "noted")]
+            return [*heard, EraseEvent(event.id, "noted")]
         items = await self._take_back(event, known)
-        return [copied, *(AppendItem(item, self._clock.now()) for item in items), EndEvent(event.id, "crossed" if items else "noted")]
+        return [*heard, *(AppendItem(item, self._clock.now()) for item in items), EndEvent(event.id, "crossed" if items else "noted")]
 
     async def _take_back(self, event: Event, known: KnownObject) -> tuple[Item, ...]:
         """It was taken back while nobody knew whether it had arrived: the answer to its sending was lost. So it is taken back there now."""

@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from bridge.changes import Change, EndGhost, WakeHost
+from bridge.changes import Change, DropPart, EndGhost, PutCopy, PutPart, WakeHost
 from bridge.errors import BadRegistration, OperatorError, StorageError, Unreachable
 from bridge.logs import logger
 from bridge.model.actor import Actor
@@ -19,6 +19,7 @@ from bridge.model.content import Message, Notice, Reaction
 from bridge.model.ids import MATRIX, OURS, EventId, Native, ObjectId, Protocol
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
 from bridge.model.place import Community, Place
+from bridge.model.record import Part
 from bridge.ports import Clock, Intake, Node, Store
 from bridge.refs import Absent, Need, Reading, Refs, Wire, Writing
 from bridge.settings import Matrix
@@ -32,12 +33,15 @@ from protocols.matrix.ids import Me, is_user_id, transaction_id
 from protocols.matrix.reconcile import Reconciler
 from protocols.matrix.registration import ID, alias_of_control, bot_id
 from protocols.matrix.rooms import Rooms
-from protocols.matrix.translate.edit import newest
+from protocols.matrix.translate.edit import newest, replacing
 from protocols.matrix.translate.frame import account
-from protocols.matrix.translate.outgoing import REDACT, SAY, SEND, SIGN, UPDATE, parted
+from protocols.matrix.translate.media import Show, completed
+from protocols.matrix.translate.outgoing import REDACT, SAY, SEND, SHOW, SIGN, UPDATE, parted
 from protocols.matrix.translate.profile import Face
 from protocols.matrix.translate.setting import PREDECESSOR, STATE
+from protocols.matrix.uploads import Fetch, Uploads
 from protocols.matrix.watch import Watch
+from protocols.matrix.wire import dump
 
 __all__ = ["MatrixAdapter"]
 
@@ -65,12 +69,17 @@ class MatrixAdapter:
         beat: float = 1.0,
         every: float = 120.0,
         most_body: int = MOST_BODY,
+        fetch: Fetch | None = None,
+        most_file: int = 16_000_000,
+        most_pixels: int = 40_000_000,
     ) -> None:
+        """`fetch` gets files from elsewhere, guarded; without it they are shown as links."""
         self.me = Me(server_name=settings.server_name, prefix=settings.prefix, bot=bot_id(settings), domain=node.domain, secret=node.secret)
         self._store = store
         self._clock = clock
         self.client = Client(settings.homeserver, as_token, session)
-        self._ghosts = Ghosts(self.me, self.client, store, clock)
+        self._uploads = Uploads(self.client, store, clock, fetch, most_bytes=most_file, most_pixels=most_pixels)
+        self._ghosts = Ghosts(self.me, self.client, store, clock, self._uploads)
         self._rooms = Rooms(self.me, self.client)
         self._conversations = Conversations(self.me, self.client, store)
         self.reconciler = Reconciler(self.me, self.client, store.journal, clock, control_alias=alias_of_control(settings))
@@ -221,7 +230,7 @@ class MatrixAdapter:
         speaker = wire.speaker.id if wire.speaker is not None else (await self._ghosts.ensure(await self._speaker(item), item.community)).id
         if speaker == bot:
             return await self._speak(wire, item, room, speaker)
-        if wire.method == SEND and item.by == item.event.author.native:
+        if wire.method in {SEND, SHOW} and item.by == item.event.author.native:
             await self._ghosts.renew(item.event.author)
         await self._ghosts.enter(room, speaker)
         try:
@@ -236,10 +245,38 @@ class MatrixAdapter:
     async def _speak(self, wire: Wire, item: Item, room: str, speaker: str) -> Outcome:
         transaction = transaction_id(item.id, speaker)
         if wire.method == REDACT:
-            await self.client.redact(room, wire.path, wire.body, transaction, by=speaker)
+            for number, event in enumerate(wire.path.split()):
+                part = transaction_id(item.id, speaker, str(number)) if number else transaction
+                await self.client.redact(room, event, wire.body, part, by=speaker)
             return Delivered()
+        if wire.method == SHOW:
+            return await self._show(msgspec.json.decode(wire.body, type=Show), item, room, speaker)
         event = await self.client.send(room, wire.path, wire.body, transaction, by=speaker)
         return Delivered(event if isinstance(item.event.content, _SHOWN) else None)
+
+    async def _show(self, shown: Show, item: Item, room: str, speaker: str) -> Outcome:
+        """Several events that are one message. What is known of them is written down at once: a repeat after a crash sends none twice."""
+        main: str | None = None
+        place, commit, kind = item.place, self._store.journal.commit, "m.room.message"
+        if shown.words is not None:
+            main = await self.client.send(room, kind, dump(shown.words), transaction_id(item.id, speaker), by=speaker)
+            if isinstance(item.event.content, Message):
+                await commit([PutCopy(item.object, place, main)])
+        for file in shown.files:
+            upload = await self._uploads.have(file.source, by=speaker)
+            content = completed(file, upload) if upload is not None else file.instead
+            if file.replaces:
+                content = replacing(content, file.replaces)
+            event = await self.client.send(room, kind, dump(content), transaction_id(item.id, speaker, f"file{file.number}"), by=speaker)
+            if file.number == 0 and not file.replaces:
+                main = event
+            await commit([PutPart(item.object, place, Part(file.number, file.replaces or event, file.source, file.digest))])
+        for gone in shown.gone:
+            if gone.event:
+                body, transaction = dump({}), transaction_id(item.id, speaker, f"gone{gone.number}")
+                await self.client.redact(room, gone.event, body, transaction, by=speaker)
+            await commit([DropPart(item.object, place, gone.number)])
+        return Delivered(main if isinstance(item.event.content, _SHOWN) else None)
 
     async def _speaker(self, item: Item) -> Actor:
         """Whose ghost is to be made."""

@@ -32,7 +32,6 @@ ROOM = Capabilities(
     },
     # Whether a room may show words for the community alone depends on the room (model.place.admits); the protocol can carry them.
     audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED, Audience.COMMUNITY}),
-    attachments=False,
     edits=True,
     max_text=MOST_TEXT,
     omission="A Matrix room has no way to show a {kind}.",

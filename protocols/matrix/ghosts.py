@@ -22,6 +22,7 @@ from bridge.ports import Clock, Store
 from protocols.matrix.client import Client, Rejected
 from protocols.matrix.ids import Me, ghost_id
 from protocols.matrix.translate.profile import face_of
+from protocols.matrix.uploads import Uploads
 
 __all__ = ["Ghosts", "Unwelcome"]
 
@@ -45,7 +46,8 @@ class Unwelcome(Rejected):
 class Ghosts:
     """`ensure` before a ghost speaks, `enter` before it speaks in a room."""
 
-    def __init__(self, me: Me, client: Client, store: Store, clock: Clock) -> None:
+    def __init__(self, me: Me, client: Client, store: Store, clock: Clock, uploads: Uploads) -> None:
+        self._uploads = uploads
         self._me = me
         self._client = client
         self._store = store
@@ -73,20 +75,20 @@ class Ghosts:
         face = face_of(actor)
         known = await self._store.directory.ghost_of(MATRIX, actor.native)
         if known is not None and not distinct:
-            if known.ended is None and known.name == face:
+            if known.ended is None and known.name == face and known.avatar == actor.avatar:
                 return known, ()
-            await self._dress(known.native.id, face)
-            renewed = Ghost(known.native, known.of, known.handle, known.kind, known.community, face, known.avatar, known.since)
+            shown = await self._dress(known.native.id, face, actor.avatar, known)
+            renewed = Ghost(known.native, known.of, known.handle, known.kind, known.community, face, shown, known.since)
             return renewed, (PutGhost(renewed),)
         user = ghost_id(self._me, actor.native, actor.handle, actor.host, distinct=distinct)
         taken = await self._store.directory.ghost(Native(MATRIX, user))
         if taken is not None and taken.of != actor.native:
             user = ghost_id(self._me, actor.native, actor.handle, actor.host, distinct=True)
         await self.register(user)
-        await self._dress(user, face)
+        shown = await self._dress(user, face, actor.avatar)
         _log.info("ghost.registered", peer=actor.host)
         localpart = user.removeprefix("@").partition(":")[0]
-        ghost = Ghost(Native(MATRIX, user), actor.native, localpart, actor.kind, community, face, None, self._clock.now())
+        ghost = Ghost(Native(MATRIX, user), actor.native, localpart, actor.kind, community, face, shown, self._clock.now())
         return ghost, (PutGhost(ghost),)
 
     async def register(self, user: str) -> None:
@@ -95,9 +97,9 @@ class Ghosts:
         await self._client.put_device(user)
 
     async def renew(self, actor: Actor) -> None:
-        """Show a changed name, at most once in ten minutes; what is skipped is caught up with when the ghost next speaks."""
+        """Show a changed name or picture, at most once in ten minutes; what is skipped is caught up with when the ghost next speaks."""
         ghost = await self._find(actor.native)
-        if ghost is None or ghost.name == face_of(actor):
+        if ghost is None or (ghost.name == face_of(actor) and ghost.avatar == actor.avatar):
             return
         now = self._clock.now()
         if (last := self._renamed.get(ghost.native.id)) is not None and now - last < BETWEEN_NAMES:
@@ -105,9 +107,21 @@ class Ghosts:
         _, changes = await self.make(actor, ghost.community or CommunityId(""))
         await self._store.journal.commit(changes)
 
-    async def _dress(self, user: str, face: str) -> None:
-        await self._client.set_displayname(user, face)
+    async def _dress(self, user: str, face: str, avatar: str | None, before: Ghost | None = None) -> str | None:
+        """Name and picture; the address of the picture it has now. One that cannot be had is asked for again with the next change."""
+        if before is None or before.name != face or before.ended is not None:
+            await self._client.set_displayname(user, face)
         _remember(self._renamed, user, self._clock.now())
+        had = before.avatar if before is not None and before.ended is None else None
+        if avatar == had:
+            return had
+        upload = await self._uploads.have(avatar, by=user) if avatar else None
+        if upload is not None and upload.media_type.startswith("image/"):
+            await self._client.set_avatar(user, upload.address)
+            return avatar
+        if had is not None:
+            await self._client.set_avatar(user, "")
+        return None
 
     async def enter(self, room: str, user: str) -> None:
         """Be in the room, or raise Unwelcome. A room that is not open to all takes an invitation by the bot."""

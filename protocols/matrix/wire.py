@@ -72,12 +72,14 @@ class MatrixEvent(msgspec.Struct):
 
 
 class OriginMark(msgspec.Struct):
-    """What an event of a bridge of our kind says of itself."""
+    """What an event of a bridge of our kind says of itself. `part`: which of several events of one message it is, and the file it shows."""
 
     object: str
     node: str
     item: str = ""
     hops: int = 0
+    part: int | None = None
+    source: str = ""
 
 
 class InReplyTo(msgspec.Struct):
@@ -108,6 +110,12 @@ class NewContent(msgspec.Struct):
     formatted_body: str = ""
     filename: str | None = None
     geo_uri: str | None = None
+    url: str | None = None
+    file: Raw | UnsetType = UNSET
+    """An encrypted file: address and keys."""
+    info: Any = None
+    spoiler: Any = field(name="page.codeberg.everypizza.msc4193.spoiler", default=None)
+    spoiler_reason: Any = field(name="page.codeberg.everypizza.msc4193.spoiler.reason", default=None)
     mentions: Mentions | None = field(name="m.mentions", default=None)
 
 

@@ -340,7 +340,8 @@ def _say_before(note: Document, message: Message) -> None:
 def _title(message: Message, plain: str) -> str:
     """Lemmy wants one. Never the hidden words: what stands before them, else the first line of `plain`."""
     hidden = message.note.text or "Sensitive" if message.note else None
-    first = next((line for line in plain.split("\n") if line.strip()), "")
+    said = (*plain.split("\n"), *(attachment.description or attachment.name for attachment in message.attachments))
+    first = next((line for line in said if line.strip()), "")
     title = " ".join((message.title or hidden or spoiler_summary(message.text) or first).split())
     return title if len(title) <= MOST_TITLE else f"{title[: MOST_TITLE - 1]}…" if title else "…"
 

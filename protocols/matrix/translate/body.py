@@ -4,42 +4,58 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.model.content.message import Message
+from bridge.model.content.message import Attachment, Message
 from bridge.model.event import Event
 from bridge.refs import Refs
 from protocols.matrix.ids import Me
 from protocols.matrix.translate.frame import Frame, page
-from protocols.matrix.translate.media import described, is_media
+from protocols.matrix.translate.media import described, is_file, is_media, read_file
 from protocols.matrix.translate.relation import Standing
 from protocols.matrix.translate.words import Words, fits, write_words
 from protocols.matrix.wire import NewContent
 from protocols.richtext import from_text
 
-__all__ = ["read_body", "write_body"]
+__all__ = ["outside", "read_body", "whereabouts", "write_body"]
 
 _SHORT = (8_000, 4_000)
 """Bytes of plain text when HTML and all does not fit."""
 
 
 def read_body(frame: Frame, content: NewContent, msgtype: str, words: Words, standing: Standing) -> Message:
-    """The message itself; a file becomes a line that says what it is."""
+    """The message itself; a place becomes a line that says what it is."""
+    text, note = words.text, words.note
+    attachments: tuple[Attachment, ...] = ()
+    if is_file(content, msgtype):
+        text, attachment, note = read_file(content, msgtype, words)
+        attachments = (attachment,)
+    elif is_media(msgtype):
+        text = described(content, msgtype, words, page(frame))
     return Message(
-        text=described(content, msgtype, words, page(frame)) if is_media(msgtype) else words.text,
+        text=text,
         reply_to=standing.reply_to,
         thread=standing.thread,
         mentions=words.mentions,
-        note=words.note,
+        note=note,
+        attachments=attachments,
         manner=words.manner,
     )
 
 
+def whereabouts(event: Event) -> str | None:
+    """Where people can read it at home."""
+    born = event.provenance.native.id
+    return event.provenance.url or (born if born.startswith(("https://", "http://")) else None)
+
+
+def outside(event: Event) -> dict[str, Any]:
+    """The key by which clients offer that address."""
+    url = whereabouts(event)
+    return {"external_url": url} if url is not None and len(url) <= 2_000 else {}
+
+
 def write_body(message: Message, event: Event, refs: Refs, me: Me) -> dict[str, Any]:
     """The words as Matrix shows them, small enough that an edit can carry them twice."""
-    born = event.provenance.native.id
-    url = event.provenance.url or (born if born.startswith(("https://", "http://")) else None)
-    content = write_words(message, me, refs, url)
-    if url is not None and len(url) <= 2_000:
-        content["external_url"] = url
+    content = {**write_words(message, me, refs, whereabouts(event)), **outside(event)}
     for room in _SHORT:
         if fits({"first": content, "again": content}):
             break

@@ -60,6 +60,8 @@ def aim(frame: Frame, refs: Refs, native: str) -> Target | None:
     born_here = known.place == frame.room and known.native == source
     if born_here or refs.copy(known.id, frame.room) == native:
         return Target(known.id, known)
+    if any(part.native == native for part in refs.parts(known.id, frame.room)):
+        return Target(known.id, known)
     return None
 
 

@@ -5,15 +5,17 @@ https://spec.matrix.org/v1.18/client-server-api/#mroommessage. Words that begin 
 
 from __future__ import annotations
 
+from typing import Any
+
 from bridge.model.content.message import Message
 from bridge.model.item import Item
 from bridge.refs import Ignored, Reading, Refs, Wire
 from protocols.matrix.ids import Me
 from protocols.matrix.translate import command, edit
-from protocols.matrix.translate.body import read_body, write_body
+from protocols.matrix.translate.body import outside, read_body, whereabouts, write_body
 from protocols.matrix.translate.frame import Frame, author_of, make
-from protocols.matrix.translate.media import is_media
-from protocols.matrix.translate.outgoing import ghost_for, mark_of, send
+from protocols.matrix.translate.media import Show, file_of, is_media
+from protocols.matrix.translate.outgoing import ghost_for, mark_of, send, show
 from protocols.matrix.translate.relation import read_relation, write_relation
 from protocols.matrix.translate.words import read_words
 from protocols.matrix.wire import MessageContent, decode
@@ -39,14 +41,22 @@ def read(frame: Frame, refs: Refs) -> Reading:
         answered = relation.in_reply_to if relation is not None and standing.answered is not None else None
         return command.read(frame, refs, asked, standing.answered, answered.event_id if answered is not None else None)
     message = read_body(frame, content, msgtype, words, standing)
-    if not message.text:
+    if not message.text and not message.attachments:
         return Ignored("a message without words")
     return make(frame, message, author_of(frame, refs), mark=content.mark, thread=standing.native)
 
 
 def write(item: Item, message: Message, refs: Refs, me: Me) -> Wire:
-    content = {**write_body(message, item.event, refs, me), **mark_of(item, me)}
     relation = write_relation(message, refs, item.place)
-    if relation is not None:
-        content["m.relates_to"] = relation
-    return send(EVENT_TYPE, content, ghost_for(item, refs))
+    related: dict[str, Any] = {"m.relates_to": relation} if relation is not None else {}
+    words = {**write_body(message, item.event, refs, me), **mark_of(item, me), **related}
+    speaker = ghost_for(item, refs)
+    if not message.attachments:
+        return send(EVENT_TYPE, words, speaker)
+    silent = not (message.text or message.title)
+    url, beside = whereabouts(item.event), outside(item.event)
+    files = tuple(
+        file_of(message, number, attachment, me, refs, url=url, more={**beside, **mark_of(item, me, number, attachment.url), **related})
+        for number, attachment in enumerate(message.attachments, start=0 if silent else 1)
+    )
+    return show(Show(words=None if silent else words, files=files), speaker)

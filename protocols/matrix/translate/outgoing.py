@@ -13,14 +13,19 @@ from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Item, Omission
 from bridge.refs import Refs, Wire
 from protocols.matrix.ids import Me
+from protocols.matrix.translate.media import Show
 from protocols.matrix.wire import MARK, dump
 
-__all__ = ["REDACT", "SAY", "SEND", "SIGN", "UPDATE", "absent", "ghost_for", "mark_of", "parted", "send", "sign", "spot"]
+__all__ = ["REDACT", "SAY", "SEND", "SHOW", "SIGN", "UPDATE", "absent", "ghost_for", "mark_of", "parted", "send", "show", "sign", "spot"]
+
+MOST_SOURCE = 2_048
 
 SEND: Final = "send"
 """`path`: the event type; into the item's room."""
+SHOW: Final = "show"
+"""`body` is a `Show`: several events that are one message, into the item's room."""
 REDACT: Final = "redact"
-"""`path`: the event to take back, in the item's room."""
+"""`path`: the events to take back, in the item's room, with a space between them."""
 SIGN: Final = "sign"
 """`path`: room and event (`spot`); a neutral reaction by the bot."""
 SAY: Final = "say"
@@ -35,10 +40,15 @@ def ghost_for(item: Item, refs: Refs, of: Native | None = None) -> Native | None
     return ghost.native if ghost is not None and ghost.ended is None else None
 
 
-def mark_of(item: Item, me: Me) -> Mapping[str, Any]:
+def mark_of(item: Item, me: Me, part: int | None = None, source: str = "") -> Mapping[str, Any]:
     """The content key that stops loops; its echo is a receipt that nobody can lose (matrix.md section 5)."""
     hops = item.event.provenance.hops + 1
-    return {MARK: {"object": item.event_id, "item": item.id, "node": me.domain, "hops": hops}}
+    mark: dict[str, Any] = {"object": item.event_id, "item": item.id, "node": me.domain, "hops": hops}
+    return {MARK: mark if part is None else {**mark, "object": item.object, "part": part, "source": source[:MOST_SOURCE]}}
+
+
+def show(shown: Show, speaker: Native | None) -> Wire:
+    return Wire(method=SHOW, path="m.room.message", body=dump(shown), speaker=speaker)
 
 
 def send(event_type: str, content: Mapping[str, Any], speaker: Native | None) -> Wire:

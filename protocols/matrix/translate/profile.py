@@ -1,7 +1,7 @@
 """On Matrix a new face is an `m.room.member` event whose membership stays `join`; our ghosts' faces are set on their account.
 
 https://spec.matrix.org/v1.18/client-server-api/#profiles. Setting an account's name makes one event in each of its rooms, so a face that did
-not change is not set again, and pictures wait until files cross.
+not change is not set again.
 """
 
 from __future__ import annotations

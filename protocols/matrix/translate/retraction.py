@@ -48,4 +48,5 @@ def write(item: Item, retraction: Retraction, refs: Refs, me: Me) -> Wire | Omis
     else:
         speaker = ghost_for(item, refs, known.author if known is not None else None)
     body = {"reason": retraction.reason} if retraction.reason else {}
-    return Wire(method=REDACT, path=copy, body=dump({**body, **mark_of(item, me)}), speaker=speaker)
+    events = dict.fromkeys((copy, *(part.native for part in refs.parts(retraction.target, item.place))))
+    return Wire(method=REDACT, path=" ".join(events), body=dump({**body, **mark_of(item, me)}), speaker=speaker)

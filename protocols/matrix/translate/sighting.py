@@ -12,6 +12,7 @@ from bridge.model.ids import ObjectId
 from bridge.model.item import Item, Omission
 from bridge.refs import Ignored, Reading, Refs
 from protocols.matrix.translate.frame import Frame, account, make
+from protocols.matrix.translate.outgoing import MOST_SOURCE
 from protocols.matrix.wire import MARK, MatrixEvent, OriginMark
 
 __all__ = ["mark_in", "read", "write"]
@@ -36,7 +37,9 @@ def read(frame: Frame, _refs: Refs) -> Reading:
     mark = mark_in(frame.raw)
     if mark is None or mark.node != frame.me.domain:
         return Ignored("said by an account of ours without a mark of ours")
-    content = Sighting(target=ObjectId(mark.object), native=frame.raw.event_id, item=mark.item)
+    content = Sighting(
+        target=ObjectId(mark.object), native=frame.raw.event_id, item=mark.item, part=mark.part, source=mark.source[:MOST_SOURCE]
+    )
     return make(frame, content, account(frame.raw.sender), mark=mark)
 
 

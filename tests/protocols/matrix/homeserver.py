@@ -39,6 +39,8 @@ class Standin:
         self.open_rooms: set[str] = {"!commons"}
         self.state: dict[tuple[str, str], dict[str, Any]] = {}
         self.sent: dict[tuple[str, str], str] = {}
+        self.media: dict[str, bytes] = {}
+        self.avatars: dict[str, str] = {}
         self.timeline: dict[str, list[dict[str, Any]]] = {}
         """Per room, oldest first."""
         self.invited: dict[str, Any] = {}
@@ -60,7 +62,8 @@ class Standin:
     async def _answer(self, request: web.Request) -> web.Response:
         raw = await request.read()
         path, query = request.path.removeprefix("/_matrix/client/v3"), dict(request.query)
-        body = msgspec.json.decode(raw) if raw else None
+        is_json = request.headers.get("Content-Type", "application/json") == "application/json"
+        body = msgspec.json.decode(raw) if raw and is_json else raw or None
         self.asked.append(Asked(request.method, path, query, request.headers.get("Authorization", ""), body, str(request.rel_url)))
         for (method, part), answers in self.rude.items():
             if method == request.method and part in path and answers:
@@ -91,6 +94,8 @@ class Standin:
             "joined_rooms": self._rooms,
             "messages": self._messages,
             "sync": self._sync,
+            "upload": self._upload,
+            "download": self._download,
         }
 
     async def _register(self, _method: str, _parts: list[str], _user: str, body: Any) -> web.Response:
@@ -106,7 +111,8 @@ class Standin:
 
     async def _profile(self, method: str, parts: list[str], _user: str, body: Any) -> web.Response:
         if method == "PUT":
-            self.names[parts[1]] = body["displayname"]
+            self.names[parts[1]] = body.get("displayname", self.names.get(parts[1], ""))
+            self.avatars[parts[1]] = body.get("avatar_url", self.avatars.get(parts[1], ""))
             return web.json_response({})
         if parts[1] not in self.names:
             return _error(404, "M_NOT_FOUND", "no profile")
@@ -171,6 +177,15 @@ class Standin:
         start, limit = int(query.get("from", "0")), int(query["limit"])
         page = {"chunk": events[start : start + limit]}
         return web.json_response({**page, "end": str(start + limit)} if start + limit < len(events) else page)
+
+    async def _upload(self, _method: str, _parts: list[str], _user: str, body: Any) -> web.Response:
+        address = f"mxc://hs.test/up{len(self.media)}"
+        self.media[address] = body
+        return web.json_response({"content_uri": address})
+
+    async def _download(self, _method: str, parts: list[str], _user: str, _body: Any) -> web.Response:
+        found = self.media.get(f"mxc://{parts[-2]}/{parts[-1]}")
+        return web.Response(body=found) if found is not None else _error(404, "M_NOT_FOUND", "no such file")
 
     async def _sync(self, _method: str, _parts: list[str], _user: str, _body: Any) -> web.Response:
         return web.json_response({"next_batch": "x", "rooms": {"invite": self.invited}})

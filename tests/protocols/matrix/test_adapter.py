@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from bridge.changes import AppendItem, FailLane, PutChannel, PutCommunity, PutConversation, PutGhost
-from bridge.errors import BadRegistration, BadSetting, Unreachable
+from bridge.errors import BadRegistration, BadSetting, Gone, TooLarge, Unreachable
 from bridge.model.content import Edit, Notice, Profile, Reaction, Retraction
 from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
@@ -57,12 +57,34 @@ class House:
         self.world = World()
         settings = Matrix(homeserver=homeserver.url, server_name="hs.test")
         node = Node(ME.domain, f"https://{ME.domain}", ME.secret)
-        self.adapter = MatrixAdapter(node, settings, as_token=TOKEN, hs_token="x", store=store, clock=self.clock, session=session)
+        self.elsewhere: dict[str, bytes] = {}
+        """Files on other servers; what is not here cannot be had."""
+        self.fetched: list[str] = []
+        self.adapter = MatrixAdapter(
+            *(node, settings),
+            as_token=TOKEN,
+            hs_token="x",
+            store=store,
+            clock=self.clock,
+            session=session,
+            fetch=self._fetch,
+            most_file=100_000,
+            most_pixels=10_000,
+        )
+
+    async def _fetch(self, url: str, most: int) -> bytes:
+        self.fetched.append(url)
+        if url not in self.elsewhere:
+            raise Gone("a.example does not have this file any more")
+        if len(self.elsewhere[url]) > most:
+            raise TooLarge("a.example answered with too much")
+        return self.elsewhere[url]
 
     async def send(self, what: Item, destination: Destination = HERE) -> Outcome:
         """As the courier does: write, then send once."""
         ghost = await self.store.directory.ghost_of(MATRIX, what.by)
         self.world.ghosts = [ghost] if ghost is not None else []
+        self.world.parts[what.object] = await self.store.objects.parts(what.object, what.place)
         wire = self.world.write(what)
         assert isinstance(wire, Wire), wire
         return await self.adapter.send(wire, what, destination)

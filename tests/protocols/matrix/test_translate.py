@@ -359,10 +359,10 @@ def test_the_way_to_a_closed_room_is_told_to_nobody() -> None:
     world = World()
     closed = Place(ROOM, PlaceKind.ROOM, "Commons", Openness(Join.INVITE, History.SHARED))
     world.channels[ROOM] = msgspec.structs.replace(CHANNEL, places=(closed,))
-    event = only(world.read(matrix_event(content={"msgtype": "m.image", "body": "plan.png", "url": "mxc://hs.test/x"})))
+    event = only(world.read(matrix_event(content={"msgtype": "m.location", "body": "The mill", "geo_uri": "geo:1,2"})))
     assert event.provenance.url is None
     assert isinstance(event.content, Message)
-    assert event.content.text.plain == "🖼 plan.png (a picture; it is in the room)"
+    assert event.content.text.plain == "📍 The mill (a place; it is in the room)"
 
 
 def test_rooms_of_nobody_and_encrypted_words_are_left_alone() -> None:

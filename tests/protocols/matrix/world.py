@@ -15,7 +15,7 @@ from bridge.model.event import Event, Provenance, object_of
 from bridge.model.ids import ACTIVITYPUB, MATRIX, ChannelId, CommunityId, ItemId, Native, ObjectId, event_id
 from bridge.model.item import Item
 from bridge.model.place import Channel, History, Join, Openness, Place, PlaceKind
-from bridge.model.record import KnownObject
+from bridge.model.record import KnownObject, Part
 from bridge.model.richtext import RichText
 from bridge.refs import Need, Needs, Read, Reading, Refs, Writing
 from protocols.matrix.ids import Me
@@ -97,6 +97,8 @@ class World:
         self.newest: dict[str, str] = {}
         self.known: dict[str, KnownObject] = {}
         """By what the room calls them."""
+        self.parts: dict[str, tuple[Part, ...]] = {}
+        """Of what is in ROOM."""
         self.rooms: dict[str, Native] = {}
         """Copies that are in another room than ROOM."""
         root, known = born_here("root")
@@ -138,6 +140,10 @@ class World:
             case "copy":
                 place = Native(key[1], key[2])  # type: ignore[arg-type]
                 return next((copy for copy, known in self.known.items() if known.id == key[0] and self.rooms[copy] == place), None)
+            case "parts":
+                return self.parts.get(key[0], ()) if Native(key[1], key[2]) == ROOM else ()  # type: ignore[arg-type]
+            case "actor_called":
+                return next((actor.native for actor in self.actors.values() if actor.handle == f"@{key[1].removeprefix('@')}"), None)
             case "last_in_thread":
                 return self.newest.get(key[0])
             case "current":
