@@ -7,7 +7,8 @@ in which Synapse can lose events is as long as our answer takes, and its transac
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from typing import Protocol
 
 import msgspec
 from aiohttp import web
@@ -28,6 +29,12 @@ COME_BACK = "5"
 """Seconds, in Retry-After; Synapse 1.163 goes by its own schedule, other homeservers may listen."""
 
 _log = logger()
+
+
+class Settled(Protocol):
+    """As `Watch.settled`."""
+
+    async def __call__(self, rooms: Collection[str], *, again: bool) -> None: ...
 
 
 def key_of(secret: bytes, event_id: str) -> str:
@@ -52,7 +59,8 @@ def intake_of(me: Me, body: bytes, clock: Clock) -> Intake:
 
 class Appservice:
     """Routes for one homeserver. `suspect` is called when something hints that it lost events, `invited` when the bot may have been
-    invited somewhere; both must return at once. `settled` is waited for before events are taken: it returns when no older ones are missed.
+    invited somewhere; both must return at once. `settled` is waited for before events are taken, with their rooms and whether all of them are
+    here already: it returns when no older ones are missed.
     """
 
     def __init__(
@@ -64,7 +72,7 @@ class Appservice:
         clock: Clock,
         *,
         suspect: Callable[[str], None],
-        settled: Callable[[], Awaitable[None]],
+        settled: Settled,
         invited: Callable[[], None],
         most_body: int = MOST_BODY,
     ) -> None:
@@ -78,6 +86,7 @@ class Appservice:
         self._invited = invited
         self._most_body = most_body
         self._last_transaction: int | None = None
+        self._has_refused = False
 
     def application(self) -> web.Application:
         """Everything under `/_matrix/app/v1`; the paths without that prefix, gone from the specification, answer 404 like any other."""
@@ -140,15 +149,21 @@ class Appservice:
             except Malformed as error:
                 _log.warning("intake.refused", code="malformed", detail=error.private)
         self._watch(request.match_info["transaction"])
-        await self._settled()
         try:
             if entries:
+                known = await self._journal.known([entry.key for entry in entries])
+                rooms = tuple(dict.fromkeys(entry.lane for entry in entries))
+                await self._settled(rooms, again=all(entry.key in known for entry in entries))
                 await self._journal.accept(entries)
         except (Full, StoreDown) as error:
             _log.warning("request.refused", code=error.code, kind="transaction")
             answer = _error(503, "M_UNKNOWN", "This node cannot take events at the moment.")
             answer.headers["Retry-After"] = COME_BACK
+            self._has_refused = True
             return answer
+        if self._has_refused:
+            self._has_refused = False
+            self._suspect("it had to send again what this node could not take")
         if any(b"is_direct" in entry.body for entry in entries):
             self._invited()
         return _json({})

@@ -2,12 +2,16 @@
 
 F1: the loss happens inside Synapse, so nothing tells us of it. Three things hint at it (no answer, a failed ping, transaction numbers that
 begin again); whatever they miss, the pass every two minutes finds.
+
+Also without a loss, order is not to be had from transactions alone: what happens in a room at the moment at which Synapse 1.163 ends its
+retries is stored as unsent and stays so until something fails again, while what comes later is sent (`_Recoverer.retry` of its
+appservice/scheduler.py). So while it may be retrying, a transaction is taken only after its rooms were compared.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -25,6 +29,9 @@ __all__ = ["Watch"]
 
 MOST_PATIENCE = 30.0
 """Seconds; Synapse 1.163 waits 60 for our answer to a transaction."""
+
+UNSURE = timedelta(seconds=5)
+"""For so long after the last sign of a retry, the homeserver may still be about to end them."""
 
 _log = logger()
 
@@ -61,7 +68,8 @@ class Watch:
         self._every = timedelta(seconds=every)
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
-        self._settled.set()
+        self._comparing = asyncio.Lock()
+        self._unsure_until: datetime | None = None
         self._suspected = True
         self._invited = False
         self._away = False
@@ -74,6 +82,11 @@ class Watch:
     def is_reached(self) -> bool:
         return self._reached and not self._away
 
+    @property
+    def is_settled(self) -> bool:
+        """Does nothing hint at lost events?"""
+        return self._settled.is_set()
+
     def suspect(self, why: str) -> None:
         """Something hints at a restart of the homeserver; returns at once."""
         if not self._suspected:
@@ -82,12 +95,32 @@ class Watch:
         self._settled.clear()
         self._wake.set()
 
-    async def settled(self) -> None:
-        """Returns when nothing hints at lost events. Whoever takes new ones waits here, so that the lost ones come first: a thread must not
-        be answered before it is begun. Half a minute at most, since a homeserver gives up after one."""
+    async def settled(self, rooms: Collection[str], *, again: bool) -> None:
+        """Returns when nothing that happened before in these rooms is missed. Whoever takes new events waits here, so that what was lost
+        comes first: a thread must not be answered before it is begun. Half a minute at most, since a homeserver gives up after one.
+
+        `again`: all of them are here already. They wait for nothing, and tell that the homeserver sends again what had failed.
+        """
+        if again:
+            self.doubt()
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(MOST_PATIENCE):
                 await self._settled.wait()
+                if self._unsure_until is not None:
+                    await self._compare(rooms)
+
+    def doubt(self) -> None:
+        """The homeserver is retrying, or will be; returns at once."""
+        self._unsure_until = self._clock.now() + UNSURE
+
+    async def _compare(self, rooms: Collection[str]) -> None:
+        """A homeserver that cannot be asked now is no reason to refuse what it brings."""
+        try:
+            async with self._comparing:
+                await self._reconciler.rooms(rooms)
+        except (Unreachable, StorageError, BadRegistration) as error:
+            self.suspect(f"its rooms could not be compared: {error.private}")
 
     def look(self) -> None:
         """Somebody may have invited the bot; returns at once."""
@@ -122,7 +155,7 @@ class Watch:
         now = self._clock.now()
         if self._suspected:
             await self.recover()
-        elif self._last is None or now - self._last >= self._every:
+        elif self._last is None or now - self._last >= self._every or self._is_sure_again(now):
             await self._go_round()
         elif self._invited:
             await self._welcome()
@@ -133,16 +166,25 @@ class Watch:
         """Everything, in the order that keeps the order: the rooms are compared while the door waits, then what is stuck inside the
         homeserver is set free (F2, F7), and by then it is known already."""
         self._suspected = False
+        self.doubt()
         await self._introduce()
         await self._awaken()
         await self._reconciler.rooms(await self._client.rooms(self._me.bot))
         if not self._suspected:
             self._settled.set()
         await self._reconciler.flush()
+        self.doubt()
         self._reached = await self._ping()
         await self._welcome()
         self._last = self._clock.now()
         self.recoveries += 1
+
+    def _is_sure_again(self, now: datetime) -> bool:
+        """Whether its retries are over; said once, for one last look at what they may have left behind."""
+        if self._unsure_until is None or now < self._unsure_until:
+            return False
+        self._unsure_until = None
+        return True
 
     async def _go_round(self) -> None:
         """The rooms of our communities; private rooms are compared after a restart only, since there may be one for every member."""

@@ -467,6 +467,50 @@ async def test_a_silent_homeserver_is_noticed_and_waited_for(house: House) -> No
     assert watch.recoveries == 2
 
 
+async def test_while_the_homeserver_may_be_retrying_what_it_left_behind_comes_before_what_it_brings(house: House) -> None:
+    """Synapse 1.163 may store an event as unsent just when it ends its retries; it then sends what comes later, and that one not at all."""
+    watch = house.adapter.watch
+    await link(house)
+    await watch.once()
+    house.homeserver.timeline[ROOM.id] = [joined(), *history(3)]
+    await watch.settled([ROOM.id], again=False)
+    assert await arrived(house) == ["$e0", "$e1", "$e2"]
+
+    house.clock.at += timedelta(seconds=4)
+    await watch.settled([ROOM.id], again=True)
+    house.clock.at += timedelta(seconds=4)
+    await watch.once()
+    house.homeserver.timeline[ROOM.id] = [joined(), *history(4)]
+    await watch.settled([ROOM.id], again=False)
+    assert await arrived(house) == ["$e0", "$e1", "$e2", "$e3"], "it was still retrying four seconds ago"
+
+    house.clock.at += timedelta(seconds=2)
+    house.homeserver.timeline[ROOM.id] = [joined(), *history(5)]
+    await watch.once()
+    assert await arrived(house) == ["$e0", "$e1", "$e2", "$e3", "$e4"], "one last look"
+    asked = len(house.homeserver.asked)
+    await watch.settled([ROOM.id], again=False)
+    assert len(house.homeserver.asked) == asked, "and then nothing is asked any more"
+
+
+async def test_a_homeserver_that_cannot_be_asked_is_not_refused_what_it_brings(house: House) -> None:
+    watch = house.adapter.watch
+    await link(house)
+    await watch.once()
+    await house.homeserver.server.close()
+    await watch.settled([ROOM.id], again=False)
+    assert not watch.is_settled
+
+
+async def test_nothing_is_taken_before_the_rooms_were_compared_for_the_first_time(house: House) -> None:
+    await link(house)
+    early = asyncio.create_task(house.adapter.watch.settled([ROOM.id], again=False))
+    await asyncio.sleep(0)
+    assert not early.done()
+    await house.adapter.watch.once()
+    await asyncio.wait_for(early, 5)
+
+
 async def test_what_waits_for_a_homeserver_that_was_away_goes_as_soon_as_it_is_back(house: House) -> None:
     """The courier would try again when its own schedule says, up to half a minute later."""
     watch, store = house.adapter.watch, house.store
@@ -514,6 +558,8 @@ async def test_no_two_questions_for_invitations_are_the_same(house: House) -> No
 async def test_every_two_minutes_the_rooms_are_compared_without_any_hint(house: House) -> None:
     await link(house)
     watch = house.adapter.watch
+    await watch.once()
+    house.clock.at += timedelta(seconds=10)
     await watch.once()
     house.homeserver.timeline[ROOM.id] = [joined(), *history(1)]
     house.clock.at += timedelta(seconds=60)

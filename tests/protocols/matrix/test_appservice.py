@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import msgspec
@@ -32,6 +32,7 @@ class Host:
         self.store = store
         self.suspicions: list[str] = []
         self.invitations = 0
+        self.asked: list[tuple[tuple[str, ...], bool]] = []
         self.calm = asyncio.Event()
         self.calm.set()
         self.door = Appservice(
@@ -46,7 +47,8 @@ class Host:
             most_body=LIMIT,
         )
 
-    async def settled(self) -> None:
+    async def settled(self, rooms: Collection[str], *, again: bool) -> None:
+        self.asked.append((tuple(rooms), again))
         await self.calm.wait()
 
     def invite(self) -> None:
@@ -151,11 +153,19 @@ async def test_a_transaction_over_the_limit_is_answered_413(host: Host, door: Do
 
 
 async def test_a_full_disk_is_answered_come_back_later() -> None:
-    store = open_memory(free=lambda: (0, 100))
-    async with TestClient(TestServer(Host(store).door.application())) as door:
+    free = 0
+    store = open_memory(free=lambda: (free, 100))
+    host = Host(store)
+    async with TestClient(TestServer(host.door.application())) as door:
         answer = await put(door, "1", matrix_event())
         assert answer.status == 503
         assert int(answer.headers["Retry-After"]) > 0
+        assert host.suspicions == []
+        free = 100
+        assert (await put(door, "1", matrix_event())).status == 200
+        assert len(host.suspicions) == 1, "it had to retry, so it may have left something behind"
+        await put(door, "2", matrix_event(event_id="$b"))
+        assert len(host.suspicions) == 1
     await store.close()
 
 
@@ -242,3 +252,10 @@ async def test_accounts_are_known_from_the_store_alone(host: Host, door: Door) -
 async def test_no_room_comes_to_be_by_asking(door: Door) -> None:
     assert (await door.get("/_matrix/app/v1/rooms/%23_moot_x:hs.test", headers=AUTHORISED)).status == 404
     assert (await door.get("/_matrix/app/v1/thirdparty/protocol/activitypub", headers=AUTHORISED)).status == 404
+
+
+async def test_what_comes_and_whether_it_came_before_is_told_before_it_is_taken(host: Host, door: Door) -> None:
+    await put(door, "1", matrix_event(event_id="$a"), matrix_event(event_id="$b", room_id="!other"))
+    await put(door, "1", matrix_event(event_id="$a"))
+    await put(door, "2", matrix_event(event_id="$a"), matrix_event(event_id="$c"))
+    assert host.asked == [((ROOM.id, "!other"), False), ((ROOM.id,), True), ((ROOM.id,), False)]
