@@ -35,6 +35,8 @@ class Town:
         self.matrix = matrix
         self.room = ""
         self.group = ""
+        self.talks: dict[str, str] = {}
+        """Where the bot talks with each member."""
         self.hosts = {node.settings.domain: NODE, near.host: NEIGHBOUR}
         """What `goldens.leveled` has to know."""
 
@@ -84,7 +86,7 @@ class Town:
     async def opt_in(self, name: str) -> None:
         """Says it where everybody hears it, and waits for the answer that nobody else gets."""
         await self.matrix.ask("send", account=name, room=self.room, body="!cross on")
-        talk = (await self.matrix.ask("until_invited", account=name))["room"]
+        talk = self.talks[name] = (await self.matrix.ask("until_invited", account=name))["room"]
         await self.matrix.ask("join", account=name, room=talk)
         await self.matrix.ask("until", account=name, room=talk, sender=BOT, contains="Your words now cross")
 

@@ -42,6 +42,7 @@ globalThis.fetch = (input, init) => {
 const changes = new Changes();
 const people = new Map();
 const documents = new Map();
+const files = new Map();
 const received = [];
 const refused = [];
 const conversation = new Conversation();
@@ -89,6 +90,7 @@ async function actorFor(own, identifier) {
     preferredUsername: identifier,
     name: found.display,
     summary: found.summary,
+    ...(found.icon === undefined ? {} : { icon: new AS.Image({ url: new URL(found.icon) }) }),
     url: new URL(`/@${identifier}`, origin),
     inbox: own.getInboxUri(identifier),
     outbox: own.getOutboxUri(identifier),
@@ -175,6 +177,8 @@ const server = createServer(async (incoming, outgoing) => {
 
 async function answered(incoming, url, body) {
   const found = incoming.method === "GET" ? documents.get(url.href) : undefined;
+  const file = files.get(url.href);
+  if (file !== undefined) return new Response(file.body, { status: 200, headers: { "content-type": file.type } });
   const json = (status, value) => new Response(JSON.stringify(value), { status, headers: { "content-type": "application/activity+json" } });
   if (found?.type === "Tombstone") return json(410, { "@context": CONTEXT, ...found });
   if (found !== undefined && found.type !== "Note") return json(200, found);
@@ -321,6 +325,13 @@ const commands = {
     return { post: id, activity };
   },
 
+  /** {name, type, base64} → the URL under which anybody can fetch it. */
+  serve_file({ name, type, base64 }) {
+    const url = `${origin}/files/${++count}/${name}`;
+    files.set(url, { type, body: Buffer.from(base64, "base64") });
+    return url;
+  },
+
   /** {as, post, content, later?} → id of the Update. */
   async edit({ as, post, content, later }) {
     const { contentMap: _, ...old } = owned(as, post);
@@ -364,9 +375,10 @@ const commands = {
     return send(as, { type: "Undo", object, to: recipients.map((one) => one.id.href) }, recipients, options);
   },
 
-  /** {as, display?, summary?, to?} → id of the Update, to followers and `to`. */
-  async profile({ as, display, summary, to = [] }) {
-    Object.assign(person(as), { ...(display === undefined ? {} : { display }), ...(summary === undefined ? {} : { summary }) });
+  /** {as, display?, summary?, icon?, to?} → id of the Update, to followers and `to`; `icon` is a URL. */
+  async profile({ as, display, summary, icon, to = [] }) {
+    const given = Object.entries({ display, summary, icon }).filter(([, value]) => value !== undefined);
+    Object.assign(person(as), Object.fromEntries(given));
     const actor = await (await actorFor(context(), as)).toJsonLd({ contextLoader: context().contextLoader });
     const { "@context": _, ...object } = actor;
     return send(as, { type: "Update", object, to: [PUBLIC], cc: [`${person(as).id}/followers`] }, await inboxesOf(as, to), { followers: true });

@@ -259,6 +259,21 @@ const commands = {
     return (await client(account).sendEvent(room, type, content)).event_id;
   },
 
+  /** {account, base64, type, name} → the file's mxc address. */
+  async upload({ account, base64, type, name }) {
+    const body = Buffer.from(base64, "base64");
+    return (await client(account).uploadContent(new Blob([body], { type }), { type, name })).content_uri;
+  },
+
+  /** {account, mxc} → {type, base64}, by the authenticated way. */
+  async download({ account, mxc }) {
+    const own = client(account);
+    const address = own.mxcUrlToHttp(mxc, undefined, undefined, undefined, false, true, true);
+    const answer = await fetch(address, { headers: { authorization: `Bearer ${own.getAccessToken()}` } });
+    if (!answer.ok) throw new Error(`${mxc}: ${answer.status}`);
+    return { type: answer.headers.get("content-type"), base64: Buffer.from(await answer.arrayBuffer()).toString("base64") };
+  },
+
   /** {account, room, type, key?, content} → event id. */
   async set_state({ account, room, type, key = "", content }) {
     return (await client(account).sendStateEvent(room, type, content, key)).event_id;
