@@ -18,10 +18,16 @@ from bridge.model.ids import Native
 from bridge.model.richtext import RichText
 from protocols.htmltree import BREAK, HEADINGS, Element, Node, flat, oversized, paragraphs, parse, scrub, text_of
 
-__all__ = ["Dialect", "clean", "from_html", "from_text", "plain_of", "to_html"]
+__all__ = ["Dialect", "clean", "from_html", "from_text", "plain_of", "to_html", "with_names"]
 
 MOST_CANONICAL = 64 * 1024
 MOST_PASSES = 4
+MOST_NAMES = 20
+"""Names of one message that are looked up."""
+
+_HANDLE = re.compile(r"(?<![\w@.:/-])@\w(?:[\w.-]{0,62}\w)?@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::[0-9]{2,5})?(?![\w@-])")
+_HASHTAG = re.compile(r"(?<![\w/#&@])#(\w{0,99}[^\W\d_]\w{0,99})")
+_OPAQUE = frozenset({"a", "code", "pre"})
 
 
 class Dialect(enum.StrEnum):
@@ -145,16 +151,79 @@ def to_core(text: RichText, mentions: int) -> RichText:
     return _rich(_tree(text, mentions), mentions)
 
 
-def to_html(text: RichText, mentions: Sequence[Mention], *, mention: Callable[[Mention], str | None], dialect: Dialect) -> str:
+def with_names(
+    text: RichText, mentions: Sequence[Mention], *, named: Callable[[str], Native | None]
+) -> tuple[RichText, tuple[Mention, ...]]:
+    """The same with every `@sam@a.example` that `named` knows as a mention; nothing inside links and code is looked at."""
+    if _HANDLE.search(text.html) is None:
+        return text, tuple(mentions)
+    found = list(mentions)
+    asked: dict[str, Native | None] = {}
+
+    def link(match: re.Match[str]) -> Element | None:
+        if match[0] not in asked and len(asked) < MOST_NAMES:
+            asked[match[0]] = named(match[0])
+        actor = asked.get(match[0])
+        if actor is None:
+            return None
+        who = Mention(actor, match[0])
+        if who not in found:
+            found.append(who)
+        return Element("a", [match[0]], "data-mention", str(found.index(who)))
+
+    blocks = _tree(text, len(mentions))
+    for block in blocks:
+        _replace(block, _HANDLE, link)
+    return (_rich(blocks, len(found)), tuple(found)) if len(found) > len(mentions) else (text, tuple(mentions))
+
+
+def _replace(element: Element, pattern: re.Pattern[str], made: Callable[[re.Match[str]], Element | None]) -> None:
+    """Every match in plain text becomes what `made` makes of it, or stays."""
+    if element.tag in _OPAQUE:
+        return
+    children: list[Node] = []
+    for child in element.children:
+        if isinstance(child, Element):
+            _replace(child, pattern, made)
+            children.append(child)
+            continue
+        done = 0
+        for match in pattern.finditer(child):
+            new = made(match)
+            if new is not None:
+                children += [child[done : match.start()], new] if match.start() > done else [new]
+                done = match.end()
+        if done < len(child):
+            children.append(child[done:])
+    element.children = children
+
+
+def to_html(
+    text: RichText,
+    mentions: Sequence[Mention],
+    *,
+    mention: Callable[[Mention], str | None],
+    dialect: Dialect,
+    hashtag: Callable[[str], str | None] | None = None,
+) -> str:
     """HTML of one side. `mention` gives the address a mention links to (a matrix.to pill, a profile page); None leaves the bare name.
+    `hashtag` gives the address for a `#name` in plain text, without its sign.
 
     On the fediverse headings become bold paragraphs and tables become lines (activitypub.md 3.4).
     """
     writer = _Writer(mentions, mention, dialect)
     blocks = _tree(text, len(mentions))
+    if hashtag is not None:
+        for block in blocks:
+            _replace(block, _HASHTAG, lambda match: _tagged(match[1], hashtag))
     if dialect is Dialect.MATRIX and len(blocks) == 1 and blocks[0].tag == "p":
         return _CLEANERS[dialect].clean(_serialise(writer.nodes(blocks[0].children)))
     return _CLEANERS[dialect].clean(_serialise(writer.nodes(blocks)))
+
+
+def _tagged(name: str, hashtag: Callable[[str], str | None]) -> Element | None:
+    href = hashtag(name)
+    return Element("a", ["#", Element("span", [name])], "href", href, "mention hashtag") if href is not None else None
 
 
 def plain_of(html: str) -> str:
@@ -228,6 +297,8 @@ class _Writer:
         if node.attribute == "data-mention":
             return self._named(self.mentions[int(node.value)])
         inside = self.nodes(node.children)
+        if node.classes == "mention hashtag":
+            return [Element("a", inside, "href", node.value, node.classes)]
         if self.dialect is Dialect.MATRIX:
             attribute = "data-mx-spoiler" if node.attribute == "data-spoiler" else node.attribute
             return [Element(node.tag, inside, attribute, node.value)]

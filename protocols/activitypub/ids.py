@@ -5,7 +5,7 @@ Lower case, no fragment but in key ids, no port but in development. The tail of 
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from bridge.model.ids import ACTIVITYPUB, OURS, CommunityId, Native, ObjectId, derive
 from bridge.ports import Node
@@ -53,6 +53,11 @@ def activity_url(me: Node, tail: str) -> str:
 
 def thread_url(me: Node, root: str) -> str:
     return f"{me.origin}/t/{root}"
+
+
+def tag_url(me: Node, name: str) -> str:
+    """Where a hashtag points. Nobody keeps a list of what is said under one here; the address leads to the communities."""
+    return f"{me.origin}/tags/{quote(name.casefold(), safe='')}"
 
 
 def key_id(actor: str) -> str:

@@ -43,6 +43,7 @@ class Server:
             *self._discovery.routes(),
             web.get("/", answering(self.root)),
             web.get("/actor", answering(self.instance)),
+            web.get("/tags/{name}", answering(self.topic)),
             web.get("/@{handle}", answering(self.by_handle)),
             web.get(f"/{{kind:[cu]}}/{{id:{ID}}}", answering(self.actor)),
             web.get(f"/o/{{id:{ID}}}", answering(self.post)),
@@ -58,6 +59,10 @@ class Server:
             standing = [community for community in await self._store.directory.communities() if not community.retired]
             return page(self._pages.landing(standing), same_as=instance_url(self._me))
         return await self.instance(request)
+
+    async def topic(self, _: web.Request) -> web.Response:
+        """No list is kept of what is said under a hashtag: whoever opens one is shown who talks here."""
+        return moved(f"{self._me.origin}/")
 
     async def instance(self, request: web.Request) -> web.Response:
         """Open to everybody, or two servers that ask each other for signatures never meet."""

@@ -50,6 +50,7 @@ OBJECT_CONTEXT: list[object] = [
         "toot": "http://joinmastodon.org/ns#",
         "conversation": "ostatus:conversation",
         "sensitive": "as:sensitive",
+        "Hashtag": "as:Hashtag",
         "blurhash": "toot:blurhash",
         "focalPoint": {"@container": "@list", "@id": "toot:focalPoint"},
         "origin": f"{TERMS}origin",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bridge.model.content.message import Mention
 from bridge.model.ids import ACTIVITYPUB, Native
 from bridge.model.richtext import RichText, from_plain
-from protocols.richtext import Dialect, clean, from_html, from_text, plain_of, to_html
+from protocols.richtext import MOST_NAMES, Dialect, clean, from_html, from_text, plain_of, to_html, with_names
 
 PEOPLE = "https://people.example/"
 
@@ -227,3 +227,83 @@ def test_nesting_is_cut_at_thirty() -> None:
     text, _ = read("<blockquote>" * 50 + "deep")
     assert text.html.count("<blockquote>") == 29
     assert "deep" in text.html
+
+
+SAM = Native(ACTIVITYPUB, "https://a.example/u/sam")
+
+
+def known(handle: str) -> Native | None:
+    return SAM if handle.removeprefix("@").lower() == "sam@a.example" else None
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("hello @sam@a.example!", '<p>hello <a data-mention="0">@sam@a.example</a>!</p>'),
+        (
+            "(@sam@a.example) and @sam@a.example.",
+            '<p>(<a data-mention="0">@sam@a.example</a>) and <a data-mention="0">@sam@a.example</a>.</p>',
+        ),
+        ("@SAM@A.example", '<p><a data-mention="0">@SAM@A.example</a></p>'),
+        ("write to sam@a.example", "<p>write to sam@a.example</p>"),
+        ("@sam@a.example.org", "<p>@sam@a.example.org</p>"),
+        ("@kim@a.example", "<p>@kim@a.example</p>"),
+        ("x@sam@a.example", "<p>x@sam@a.example</p>"),
+        ("@sam@a.example@b.example", "<p>@sam@a.example@b.example</p>"),
+    ],
+)
+def test_a_name_typed_by_hand_is_a_mention_of_somebody_known_and_only_then(typed: str, shown: str) -> None:
+    text, mentions = with_names(from_text(typed), (), named=known)
+    assert text.html == shown
+    assert [mention.actor for mention in mentions] == ([SAM] if "data-mention" in shown else [])
+
+
+def test_names_inside_code_and_links_are_left_alone_and_numbers_go_on() -> None:
+    source = '<p><code>@sam@a.example</code> <a href="https://b.example/">@sam@a.example</a> <a href="https://a.example/u/kim">Kim</a></p>'
+    text, mentions = from_html(source, mention=lambda href, _shown, _classes: Native(ACTIVITYPUB, href) if "kim" in href else None)
+    assert with_names(text, mentions, named=known) == (text, mentions)
+    text, mentions = from_html(
+        source + "<p>@sam@a.example</p>", mention=lambda href, *_: Native(ACTIVITYPUB, href) if "kim" in href else None
+    )
+    text, mentions = with_names(text, mentions, named=known)
+    assert [mention.name for mention in mentions] == ["Kim", "@sam@a.example"]
+    assert text.html.endswith('<p><a data-mention="1">@sam@a.example</a></p>')
+
+
+def test_a_message_full_of_names_looks_up_a_few() -> None:
+    asked: list[str] = []
+
+    def nobody(handle: str) -> Native | None:
+        asked.append(handle)
+        return None
+
+    with_names(from_text(" ".join(f"@u{number}@a.example" for number in range(500))), (), named=nobody)
+    assert len(asked) == MOST_NAMES
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("#Beans and #beans2", ["Beans", "beans2"]),
+        ("(#grün)", ["grün"]),
+        ("#42 &#39; a#b https://c.example/#Top ##x", []),
+        ("`#code`", ["code"]),
+    ],
+)
+def test_a_hashtag_is_a_word_with_a_letter_after_its_sign(typed: str, names: list[str]) -> None:
+    asked: list[str] = []
+
+    def address(name: str) -> str | None:
+        asked.append(name)
+        return f"https://moot.example/tags/{name}"
+
+    html = to_html(from_text(typed), (), mention=lambda _: None, dialect=Dialect.FEDIVERSE, hashtag=address)
+    assert asked == names
+    assert html.count("mention hashtag") == len(names)
+
+
+def test_a_hashtag_in_code_stays_code() -> None:
+    html = to_html(
+        RichText("<p><code>#define</code></p>"), (), mention=lambda _: None, dialect=Dialect.FEDIVERSE, hashtag=lambda name: name
+    )
+    assert "hashtag" not in html

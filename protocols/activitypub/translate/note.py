@@ -22,7 +22,7 @@ from bridge.model.record import KnownObject
 from bridge.model.richtext import RichText
 from bridge.ports import Node
 from bridge.refs import Refs
-from protocols.activitypub.ids import host_of, is_ours, native, object_url, page_url, thread_url
+from protocols.activitypub.ids import host_of, is_ours, native, object_url, page_url, tag_url, thread_url
 from protocols.activitypub.translate.actor import page_of
 from protocols.activitypub.translate.addressing import address
 from protocols.activitypub.translate.attachment import read_attachments, write_attachment
@@ -203,6 +203,9 @@ class _People:
 
 # ----------------------------------------------------------------------------------------------------------------- writing
 
+MOST_TOPICS = 20
+"""Hashtags of one message; further ones are plain text."""
+
 MOST_TITLE = 200
 """Characters of a title made from the first line, as Lemmy and PieFed make theirs."""
 
@@ -229,13 +232,26 @@ def words_of(out: Outgoing, message: Message, parent: Native | None) -> Words:
         text = RichText(
             html=f"<p>* {name} {text.html.removeprefix('<p>')}" if text.html.startswith("<p>") else f"<p>* {name}</p>{text.html}"
         )
+    topics: dict[str, str] = {}
+
+    def topic(name: str) -> str | None:
+        if name.casefold() not in topics and len(topics) >= MOST_TOPICS:
+            return None
+        topics.setdefault(name.casefold(), name)
+        return tag_url(out.me, name)
+
     content = to_html(
-        text, named, mention=lambda mention: cards[mention.actor][1] if mention.actor in cards else None, dialect=Dialect.FEDIVERSE
+        text,
+        named,
+        mention=lambda mention: cards[mention.actor][1] if mention.actor in cards else None,
+        dialect=Dialect.FEDIVERSE,
+        hashtag=topic,
     )
     for attachment in message.attachments:
         if not _is_web(attachment.url):
             content += f"<p>({_escape(attachment.description or attachment.name or 'a file that stays where it was sent')})</p>"
     tags: list[Document] = [{"type": "Mention", "href": actor, "name": name} for actor, _, name in cards.values()]
+    tags += [{"type": "Hashtag", "href": tag_url(out.me, name), "name": f"#{name}"} for name in topics.values()]
     return Words(content, _plain(message, cards.keys()), tuple(tags), tuple(actor for actor, _, _ in cards.values()))
 
 

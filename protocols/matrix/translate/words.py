@@ -14,14 +14,14 @@ import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
 from bridge.model.content.message import ContentNote, Manner, Mention, Message
-from bridge.model.ids import MATRIX, Native
+from bridge.model.ids import ACTIVITYPUB, MATRIX, Native
 from bridge.model.richtext import RichText, from_plain
 from bridge.refs import Refs
 from protocols.htmltree import oversized, scrub
 from protocols.matrix.capabilities import MOST_CONTENT
 from protocols.matrix.ids import Me, actor_link, is_user_id, linked_user, users_in
 from protocols.matrix.wire import NewContent, dump
-from protocols.richtext import Dialect, clean, from_html, from_text, to_html
+from protocols.richtext import Dialect, clean, from_html, from_text, to_html, with_names
 
 __all__ = ["HTML", "Words", "fits", "read_words", "whom", "write_words"]
 
@@ -65,6 +65,7 @@ def read_words(content: NewContent, me: Me, refs: Refs, *, answers: bool) -> Wor
     else:
         body = _QUOTE.sub("", content.body, count=1) if answers and content.body.startswith(">") else content.body
         text, mentions = from_text(body), ()
+    text, mentions = with_names(text, mentions, named=lambda handle: refs.actor_called(ACTIVITYPUB, handle))
     seen = {mention.actor for mention in mentions}
     unshown: list[Mention] = []
     typed = [user for user in users_in(text.plain) if not me.is_ours(user)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from bridge.model.audience import Audience
 from bridge.model.capability import Capabilities
 from bridge.model.content import Edit, Message
@@ -13,6 +15,7 @@ from bridge.relay.degrade import degrade, transformed
 from tests.bridge.norms.town import BO, event
 
 ELI = Native(MATRIX, "@eli:hs.example")
+WEB = Capabilities(carries={}, audiences=frozenset(Audience), fetches=True)
 PLAIN = Capabilities(carries={}, audiences=frozenset(Audience), attachments=False, max_text=400)
 
 
@@ -62,3 +65,30 @@ def test_what_is_too_long_says_where_the_rest_is() -> None:
     assert isinstance(shown, Message)
     assert len(shown.text.html.encode()) <= 400
     assert "https://moot.example/o/1" in shown.text.plain
+
+
+def test_a_file_is_shown_by_the_address_that_everybody_can_open() -> None:
+    picture = Attachment("mxc://hs.example/1", "image/png", description="A bench")
+    opened_ = msgspec.structs.replace(picture, url="https://media.example/media/x.png")
+    shown = degrade(Message(from_plain("look"), attachments=(picture,)), WEB, None, {picture.url: opened_})
+    assert isinstance(shown, Message)
+    assert shown.attachments == (opened_,)
+    assert shown.text.plain == "look"
+
+
+def test_a_file_that_nobody_can_open_says_what_it_is_and_where() -> None:
+    plan = Attachment("mxc://hs.example/2", "application/pdf", name="plan.pdf")
+    for url, words in (
+        ("https://matrix.to/#/x", "plan.pdf (a file; open it in the room)"),
+        (None, "plan.pdf (a file; it stays in the room)"),
+    ):
+        for content in (
+            Message(from_plain("look"), attachments=(plan,)),
+            Edit(ObjectId("x"), Message(from_plain("look"), attachments=(plan,))),
+        ):
+            shown = degrade(content, WEB, url)
+            message = shown if isinstance(shown, Message) else shown.message  # type: ignore[union-attr]
+            assert message.attachments == ()
+            assert words in message.text.plain
+            assert ("href" in message.text.html) is (url is not None)
+            assert "mxc:" not in message.text.html

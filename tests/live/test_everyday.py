@@ -1,4 +1,4 @@
-"""Pictures, films and recordings across a real homeserver and two foreign servers: what people see, what is said of it, and that it goes."""
+"""What people post every day, across a real homeserver and two foreign servers: files, faces, names typed by hand, hashtags."""
 
 from __future__ import annotations
 
@@ -165,3 +165,14 @@ async def test_faces_are_seen_on_both_sides(town: Town) -> None:
     [update] = await town.near.received(type="Update", actor=ana, contains="/media/")
     icon = update["raw"]["object"]["icon"]["url"]
     assert (await fetched(icon))[2] == png(6, 6)
+
+
+async def test_a_name_typed_by_hand_reaches_the_one_it_names_and_a_hashtag_is_one(town: Town) -> None:
+    ana, handle = await town.actor("ana"), town.near.handle("sam")
+    await town.say("ana", f"Ask {handle} about #Beans, not @nobody@nowhere.example")
+    [create] = await town.near.received(type="Create", contains="#Beans", actor=ana)
+    assert create["inner"]["mentions"] == [{"href": town.near.person("sam"), "name": handle}]
+    assert town.near.person("sam") in create["inner"]["to"] + create["inner"]["cc"]
+    page = await town.far.shown(contains="nowhere.example")
+    tags = (await town.far.lookup(page["id"], name="lea"))["raw"]["tag"]
+    assert ("Hashtag", "#Beans") in {(tag["type"], tag["name"]) for tag in tags}
