@@ -35,7 +35,8 @@ def list_(context: click.Context, limit: int, json: bool) -> None:
     else:
         for line in found:
             shape = f", {line.width}×{line.height}" if line.width and line.height else ""
-            click.echo(f"{line.id}  {moment(line.at)} UTC  {line.media_type}, {line.size:,} bytes{shape}")
+            click.echo(f"{line.id}  {moment(line.at)} UTC")
+            click.echo(f"    {line.media_type}, {line.size:,} bytes{shape}")
             if line.removed_at is not None:
                 click.echo(fit(f"    taken down {moment(line.removed_at)} UTC{f': {line.why}' if line.why else ''}"))
             else:

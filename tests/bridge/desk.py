@@ -20,7 +20,7 @@ from bridge.model.ids import ACTIVITYPUB, MATRIX, CommunityId, EventId, ItemId, 
 from bridge.model.item import Destination, Omission, Stage, Standing
 from bridge.model.place import Place, PlaceKind
 from bridge.model.record import Hold, Record
-from bridge.operations import CommunityLine, HoldLine, Outbound, Retirement, Status, hold_line
+from bridge.operations import CommunityLine, HoldLine, MediaLine, Outbound, Retirement, Status, hold_line
 from bridge.ports import Backlog, DeadLetter, LaneState
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -82,12 +82,24 @@ HELD = Record(
 )
 
 
+PHOTO = MediaLine(
+    id="b7c5d3e4fik7t2mq5x3wz4n6a2",
+    address="https://media.moot.example/media/b7c5d3e4fik7t2mq5x3wz4n6a2.jpg",
+    media_type="image/jpeg",
+    size=91234,
+    at=NOON,
+    width=800,
+    height=600,
+)
+
+
 class Desk:
     """Keeps what it is told and finds it again, as a node does."""
 
     def __init__(self) -> None:
         self.lines: dict[str, CommunityLine] = {}
         self.held = {WAITING.event_id: hold_line(WAITING, community="commons", reason="Their first words here.")}
+        self.files = {PHOTO.id: PHOTO}
         self.told: list[str] = []
         self.full = False
 
@@ -143,6 +155,15 @@ class Desk:
     async def return_(self, *, id: str, reason: str) -> HoldLine:
         self.told.append(reason)
         return self.held.pop(EventId(id))
+
+    async def media(self, *, limit: int) -> tuple[MediaLine, ...]:
+        return tuple(self.files.values())[:limit]
+
+    async def media_remove(self, *, id: str, reason: str) -> MediaLine:
+        if id not in self.files:
+            raise OperatorError(f"there is no file {id!r}", remedy="`folkmoot media list` shows what is served.")
+        self.files[id] = msgspec.structs.replace(self.files[id], removed_at=NOON, why=reason)
+        return self.files[id]
 
     async def status(self) -> Status:
         backlog = Backlog({"intake": 0, "events": 0, "out": 7}, {"intake": 0.0, "events": 0.0, "out": 90.0}, 1, 1, 12_000_000_000)

@@ -20,7 +20,7 @@ from bridge.commands.life import life
 from bridge.commands.table import safe, span, table
 from bridge.model.record import Record
 from bridge.operations import CommunityLine, HoldLine
-from tests.bridge.desk import CROSSED, HELD, Desk, running
+from tests.bridge.desk import CROSSED, HELD, PHOTO, Desk, running
 
 LEAST = 'domain = "moot.example"\ndata_dir = "."\n'
 
@@ -127,7 +127,9 @@ def test_what_the_operator_cannot_mend_ends_with_another_status(tmp_path: Path, 
     assert result.exit_code == 1
 
 
-@pytest.mark.parametrize("words", [("events", "list"), ("deliveries", "list"), ("holds", "list"), ("community", "list"), ("status",)])
+@pytest.mark.parametrize(
+    "words", [("events", "list"), ("deliveries", "list"), ("holds", "list"), ("media", "list"), ("community", "list"), ("status",)]
+)
 def test_lists_fit_eighty_columns(tmp_path: Path, desk: Desk, words: tuple[str, ...]) -> None:
     desk.lines["commons"] = CommunityLine("commons", "A community whose name is " + "long " * 30, "@commons@moot.example")
 
@@ -175,6 +177,19 @@ def test_returning_needs_a_reason_and_passes_it_on(tmp_path: Path, desk: Desk) -
     assert silent.exit_code == 2
     assert told.exit_code == 0
     assert desk.told == ["We speak about gardening here."]
+
+
+def test_a_file_is_listed_with_its_address_and_taken_down_by_its_id(tmp_path: Path, desk: Desk) -> None:
+    before = run(tmp_path, "media", "list").output
+    down = run(tmp_path, "media", "remove", PHOTO.id, "--reason", "The person in it asked.")
+    after = run(tmp_path, "media", "list").output
+
+    assert PHOTO.address in before
+    assert "image/jpeg, 91,234 bytes, 800×600" in before
+    assert down.output.startswith(f"Taken down: {PHOTO.id} (image/jpeg, 91,234 bytes).")
+    assert "taken down 2026-11-24 12:00:00 UTC: The person in it asked." in after
+    assert PHOTO.address not in after
+    assert run(tmp_path, "media", "remove", "nothing").exit_code == 2
 
 
 def test_dead_letters_are_listed_and_sent_again_by_number(tmp_path: Path, desk: Desk) -> None:

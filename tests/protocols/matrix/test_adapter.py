@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,96 +11,26 @@ import msgspec
 import pytest
 
 from bridge.changes import AppendItem, FailLane, PutChannel, PutCommunity, PutConversation, PutGhost
-from bridge.errors import BadRegistration, BadSetting, Gone, TooLarge, Unreachable
+from bridge.errors import BadRegistration, BadSetting, Unreachable
 from bridge.model.content import Edit, Notice, Profile, Reaction, Retraction
 from bridge.model.ids import MATRIX, Native
-from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
+from bridge.model.item import Dead, Delivered, Item, Retry, Scope, Skipped
 from bridge.model.place import Community, History, Join, Openness
 from bridge.model.richtext import from_plain
-from bridge.ports import Adapter, Intake, Node
-from bridge.refs import Absent, Need, Wire
-from bridge.settings import Matrix
+from bridge.ports import Adapter, Intake
+from bridge.refs import Absent, Need
 from protocols.matrix.adapter import MatrixAdapter
 from protocols.matrix.appservice import key_of
 from protocols.matrix.client import Client, Rejected, Silent
 from protocols.matrix.ids import DEVICE
-from storage import SqlStore, open_memory
 from tests.protocols.matrix.homeserver import TOKEN, Standin
-from tests.protocols.matrix.world import ANA, CHANNEL, ME, NOW, ROOM, SAM, SAM_GHOST, World, item, matrix_event, words
+from tests.protocols.matrix.house import HERE, House, house
+from tests.protocols.matrix.world import ANA, CHANNEL, ME, NOW, ROOM, SAM, SAM_GHOST, item, matrix_event, words
+
+__all__ = ["house"]
 
 COMMONS = Community(CHANNEL.community, "commons", "The Commons")
-HERE = Destination(MATRIX, ROOM.id, "hs.test")
 LIMIT = {"errcode": "M_LIMIT_EXCEEDED", "error": "slow down"}
-
-
-class Hours:
-    """A clock that stands until it is moved; sleeping moves it."""
-
-    def __init__(self) -> None:
-        self.at = NOW
-
-    def now(self) -> Any:
-        return self.at
-
-    async def sleep(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-
-class House:
-    """An adapter, its store and its homeserver."""
-
-    def __init__(self, homeserver: Standin, store: SqlStore, session: aiohttp.ClientSession) -> None:
-        self.homeserver = homeserver
-        self.store = store
-        self.clock = Hours()
-        self.world = World()
-        settings = Matrix(homeserver=homeserver.url, server_name="hs.test")
-        node = Node(ME.domain, f"https://{ME.domain}", ME.secret)
-        self.elsewhere: dict[str, bytes] = {}
-        """Files on other servers; what is not here cannot be had."""
-        self.fetched: list[str] = []
-        self.adapter = MatrixAdapter(
-            *(node, settings),
-            as_token=TOKEN,
-            hs_token="x",
-            store=store,
-            clock=self.clock,
-            session=session,
-            fetch=self._fetch,
-            most_file=100_000,
-            most_pixels=10_000,
-        )
-
-    async def _fetch(self, url: str, most: int) -> bytes:
-        self.fetched.append(url)
-        if url not in self.elsewhere:
-            raise Gone("a.example does not have this file any more")
-        if len(self.elsewhere[url]) > most:
-            raise TooLarge("a.example answered with too much")
-        return self.elsewhere[url]
-
-    async def send(self, what: Item, destination: Destination = HERE) -> Outcome:
-        """As the courier does: write, then send once."""
-        ghost = await self.store.directory.ghost_of(MATRIX, what.by)
-        self.world.ghosts = [ghost] if ghost is not None else []
-        self.world.parts[what.object] = await self.store.objects.parts(what.object, what.place)
-        wire = self.world.write(what)
-        assert isinstance(wire, Wire), wire
-        return await self.adapter.send(wire, what, destination)
-
-
-@pytest.fixture
-async def house() -> AsyncIterator[House]:
-    homeserver, store = Standin(), open_memory()
-    await homeserver.server.start_server()
-    async with aiohttp.ClientSession() as session:
-        made = House(homeserver, store, session)
-        homeserver.accounts.add(ME.bot)
-        homeserver.devices.add(ME.bot)
-        homeserver.members[(ROOM.id, ME.bot)] = ("join", ME.bot)
-        yield made
-    await homeserver.server.close()
-    await store.close()
 
 
 def as_port(adapter: MatrixAdapter) -> Adapter:

@@ -17,7 +17,7 @@ from bridge.model.richtext import RichText, from_plain
 from protocols.matrix.client import Rejected
 from tests.bridge.media.pictures import FILM, jpeg, png
 from tests.protocols.matrix.homeserver import Asked
-from tests.protocols.matrix.test_adapter import House, house
+from tests.protocols.matrix.house import House, house
 from tests.protocols.matrix.world import ME, ROOM, SAM, SAM_GHOST, World, item, matrix_event, only
 
 __all__ = ["house"]
