@@ -182,8 +182,8 @@ async def test_what_was_taken_down_stays_down(cupboard: Cupboard) -> None:
     cupboard.clock.forward(3_600)
     assert await cupboard.keeper.prune() == 1
     again = await cupboard.keeper.keep(OWNER, [PHOTO])
-    other = await cupboard.keeper.keep(ObjectId("another"), [msgspec.structs.replace(PHOTO, url=PHOTO.url)])
-    assert {*again.left.values(), *other.left.values()} == {"It was taken down by this bridge's operator."}
+    other = await cupboard.keeper.keep(ObjectId("another"), [PHOTO])
+    assert list(again.left.values()) == list(other.left.values()) == ["It was taken down by this bridge's operator."]
 
 
 async def test_when_the_folder_is_full_the_least_recently_asked_for_makes_room_and_comes_back_when_asked(tmp_path: Path) -> None:
