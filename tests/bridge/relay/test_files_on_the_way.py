@@ -114,6 +114,9 @@ async def test_what_is_served_later_is_the_same_file_and_goes_with_its_words(stu
     assert isinstance(current.content, Message)
     [message] = await studio.messages()
     assert current.content.attachments == message.attachments
+    found = await studio.keeper.find(message.attachments[0].url.rpartition("/")[2].partition(".")[0])
+    assert found is not None
+    assert found[1] is not None
     await studio.append("lena", Retraction(said), "never mind")
     assert await studio.store.media.listing(10) == ()
 
