@@ -87,6 +87,11 @@ class Watch:
         """Does nothing hint at lost events?"""
         return self._settled.is_set()
 
+    @property
+    def is_sure(self) -> bool:
+        """Is it also certain that the homeserver is not retrying? Then its transactions are taken as they come."""
+        return self.is_settled and self._unsure_until is None
+
     def suspect(self, why: str) -> None:
         """Something hints at a restart of the homeserver; returns at once."""
         if not self._suspected:

@@ -1,4 +1,4 @@
-"""A node's two doors over its real store, and no loop behind them: what comes in is kept and answered, nothing is read or carried on."""
+"""A node's two doors over its real store, and none of the three loops behind them: what comes in is kept and answered, nothing is carried on."""
 
 from __future__ import annotations
 
@@ -23,8 +23,12 @@ async def main(path: Path) -> None:
         private = Server(node.matrix.application(), chosen.matrix.listen.host, chosen.matrix.listen.port)
         for door in (public, private):
             await door.start()
+        watching = asyncio.create_task(node.matrix.watch.run())
+        while not node.matrix.watch.is_sure:  # before that, its rooms are compared at every transaction
+            await asyncio.sleep(0.1)
         say(ready=True)
         await until_closed()
+        watching.cancel()
         for door in (public, private):
             await door.drain(1.0)
 

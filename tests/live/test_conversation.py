@@ -36,7 +36,12 @@ def alone(case: str) -> bool:
     return whole and content["msgtype"] in ("m.text", "m.emote")
 
 
-SAID = [case for case in cases("matrix", "activity-sent") if alone(case)]
+def names_nobody(case: str) -> bool:
+    """A name typed by hand is looked up at its own server, which is another one here than in the golden."""
+    return all(tag["type"] != "Mention" for tag in golden(case, "activity-sent")["wrap"]["activity"]["object"]["object"].get("tag", []))
+
+
+SAID = [case for case in cases("matrix", "activity-sent") if alone(case) and names_nobody(case)]
 PLAIN_KEYS = {"id", "type", "attributedTo", "to", "cc", "content", "published", "tag", "summary", "sensitive"}
 POSTED = [case for case in cases("activity", "matrix-sent") if set(golden(case, "activity").get("object", {})) <= PLAIN_KEYS]
 POSTED = [case for case in POSTED if golden(case, "activity")["object"]["type"] == "Note" and not golden(case, "activity")["object"]["tag"]]
