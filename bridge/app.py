@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import importlib.metadata
+import math
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
@@ -24,7 +25,7 @@ from bridge.metrics import Metrics, watch_loop
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, Protocol
 from bridge.net.client import Client, Limits, user_agent
 from bridge.net.guard import policy_for
-from bridge.net.server import Server, health_routes, new_application
+from bridge.net.server import Server, health_routes, metrics_routes, new_application
 from bridge.operations import Operations
 from bridge.ports import Adapter, Node, Stream
 from bridge.refs import Need, Refs
@@ -79,6 +80,7 @@ class App:
             fill=self._fill,
             pages=SitePages(settings.domain),
             version=self.version,
+            metrics=self.metrics,
         )
         self.adapters[ACTIVITYPUB] = self.activitypub
         self.matrix: MatrixAdapter | None = None
@@ -95,6 +97,7 @@ class App:
                 fetch=self.activitypub.download,
                 most_file=settings.media.max_mb * 1_000_000,
                 most_pixels=settings.media.max_megapixels * 1_000_000,
+                metrics=self.metrics,
             )
             self.adapters[MATRIX] = self.matrix
         self.loopback: LoopbackAdapter | None = None
@@ -147,6 +150,10 @@ class App:
             door = self.settings.matrix.listen
             await self._open(self.matrix.application(), door.host, door.port, "$.matrix.listen")
             await self.matrix.start()
+        if self.settings.metrics.port:
+            shown = new_application()
+            shown.add_routes(metrics_routes(self._expose))
+            await self._open(shown, self.settings.metrics.host, self.settings.metrics.port, "$.metrics")
         await self.store.claims.start(tuple(Stream))
         loops: dict[str, Callable[[], Awaitable[None]]] = {
             "reader": self.reader.run,
@@ -209,6 +216,26 @@ class App:
         if self.matrix is not None and not self.matrix.is_reached:
             found["homeserver"] = "has not answered yet, or does not reach this node"
         return found
+
+    async def _expose(self) -> bytes:
+        """The exposition. While the store does not answer, what it alone knows is left out: an old number would look like a good one."""
+        shown = self.metrics
+        shown.queue_depth.clear()
+        shown.queue_oldest_seconds.clear()
+        alone = {shown.holds_waiting: math.nan, shown.dead_letters: math.nan, shown.disk_free_bytes: math.nan}
+        try:
+            backlog = await self.store.journal.backlog(self.clock.now())
+        except StorageError as error:
+            _log.warning("store.failed", code=error.code, reason=error.private)
+        else:
+            for name, count in backlog.rows.items():
+                shown.queue_depth.labels(name).set(count)
+                shown.queue_oldest_seconds.labels(name).set(backlog.oldest.get(name, 0.0))
+            free = math.nan if backlog.disk_free is None else backlog.disk_free
+            alone = {shown.holds_waiting: backlog.holds, shown.dead_letters: backlog.dead, shown.disk_free_bytes: free}
+        for gauge, value in alone.items():
+            gauge.set(value)
+        return shown.render()
 
     # ------------------------------------------------------------------------------------------------------ loops
 

@@ -31,13 +31,13 @@ class Metrics:
         self.registry = own
         self.intake = Counter(
             "folkmoot_intake",
-            "Requests and transactions at the door: accepted, repeated or refused, with the code of the reason.",
+            "Activities and transactions at the door: accepted, repeated, ignored or refused, with the code of the reason.",
             ["protocol", "outcome", "code"],
             registry=own,
         )
         self.intake_seconds = Histogram(
             "folkmoot_intake_seconds",
-            "Time from a request's first byte to our answer.",
+            "Time from the head of an activity or transaction to our answer.",
             ["protocol"],
             buckets=_FAST,
             registry=own,
@@ -77,9 +77,15 @@ class Metrics:
         self.queue_oldest_seconds = Gauge(
             "folkmoot_queue_oldest_seconds", "Age of the oldest entry that waits in a queue.", ["queue"], registry=own
         )
+        self.dead_letters = Gauge("folkmoot_dead_letters", "Items that will not reach a destination.", registry=own)
+        self.disk_free_bytes = Gauge(
+            "folkmoot_disk_free_bytes", "Free room on the database's disk; NaN where its server does not say.", registry=own
+        )
         self.holds_waiting = Gauge("folkmoot_holds_waiting", "Items that wait for people.", registry=own)
         self.circuits_open = Gauge("folkmoot_circuits_open", "Servers we rest from because they do not answer.", ["protocol"], registry=own)
-        self.fetches = Counter("folkmoot_fetches", "Documents asked of other servers.", ["protocol", "outcome"], registry=own)
+        self.fetches = Counter(
+            "folkmoot_fetches", "Documents asked of other servers: fetched, or the code of why not.", ["protocol", "outcome"], registry=own
+        )
         self.loop_lag_seconds = Histogram(
             "folkmoot_loop_lag_seconds",
             "How late the event loop was to do what was due.",

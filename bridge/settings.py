@@ -30,6 +30,7 @@ __all__ = [
     "Log",
     "Matrix",
     "Media",
+    "MetricsListen",
     "Settings",
     "Storage",
     "load",
@@ -66,6 +67,12 @@ class AppserviceListen(Listen, frozen=True):
     """Where the homeserver's transactions come in."""
 
     port: Annotated[int, Meta(ge=0, le=65535, description="TCP port for the homeserver. Must differ from the public port.")] = 8421
+
+
+class MetricsListen(Listen, frozen=True):
+    """Numbers for a monitoring system such as Prometheus, at `/metrics`. They belong to the operator alone: no proxy passes them on."""
+
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port for `/metrics`; 0 serves them nowhere.")] = 0
 
 
 class Matrix(_Section, frozen=True):
@@ -235,6 +242,7 @@ class Settings(_Section, frozen=True):
     grace: Grace = Grace()
     media: Media = Media()
     log: Log = Log()
+    metrics: Annotated[MetricsListen, Meta(description="Nothing in them names a person, a room or a server.")] = MetricsListen()
     limits: Limits = Limits()
     development: Annotated[
         Development, Meta(description="Loosens rules that protect everyone. The node refuses these keys unless the switch is on.")
@@ -359,6 +367,7 @@ def _verify(settings: Settings) -> None:
             )
     if settings.matrix is not None:
         _verify_matrix(settings.matrix, settings.listen)
+    _verify_metrics(settings)
 
 
 def verify_database(url: str, *, key: str) -> None:
@@ -455,6 +464,19 @@ def _verify_matrix(matrix: Matrix, public: Listen) -> None:
             key="$.matrix.listen.port",
             remedy="The homeserver's door must not be the public one; 8421 is the default.",
         )
+
+
+def _verify_metrics(settings: Settings) -> None:
+    """What the operator alone may see never shares an address with what others reach."""
+    doors = {"listen": settings.listen, **({"matrix.listen": settings.matrix.listen} if settings.matrix is not None else {})}
+    own = settings.metrics
+    for name, door in doors.items():
+        if own.port and (own.host, own.port) == (door.host, door.port):
+            raise BadSetting(
+                f"expected another port than that of {name}, found {own.port} for both",
+                key="$.metrics.port",
+                remedy="8422 is a good choice.",
+            )
 
 
 def _is_base_url(text: str) -> bool:

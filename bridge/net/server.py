@@ -6,15 +6,16 @@ Readiness says in plain words what is missing, for the person at the terminal as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 import msgspec
 from aiohttp import web, web_response
 
 from bridge.errors import Invariant
+from bridge.metrics import EXPOSITION_TYPE
 
-__all__ = ["Server", "health_routes", "new_application"]
+__all__ = ["Server", "health_routes", "metrics_routes", "new_application"]
 
 MEGABYTE = 1_000_000
 _LAST_WORDS = 0.05
@@ -97,6 +98,15 @@ def health_routes(is_ready: Callable[[], Mapping[str, str]]) -> list[web.RouteDe
         return _json(200, {"status": "ready"})
 
     return [web.get("/health/live", live), web.get("/health/ready", ready)]
+
+
+def metrics_routes(expose: Callable[[], Awaitable[bytes]]) -> list[web.RouteDef]:
+    """`/metrics`, for a door that the operator alone reaches; `expose` gives the exposition."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=await expose(), headers={"Content-Type": EXPOSITION_TYPE, "Cache-Control": "no-store"})
+
+    return [web.get("/metrics", metrics)]
 
 
 def _json(status: int, document: Mapping[str, str | Mapping[str, str]]) -> web.Response:

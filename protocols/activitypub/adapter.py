@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bridge.changes import Change, PutActor
 from bridge.errors import Gone, Invariant, OperatorError, PeerError, Refused
+from bridge.metrics import Metrics
 from bridge.model.actor import Actor, ActorKind
 from bridge.model.capability import Capabilities, Patience
 from bridge.model.ids import ACTIVITYPUB, EventId, Native, ObjectId, Protocol, derive
@@ -59,8 +60,10 @@ class ActivityPubAdapter:
         fill: Fill,
         pages: Pages | None,
         version: str,
+        metrics: Metrics | None = None,
     ) -> None:
         self.me = node
+        metrics = metrics or Metrics()
         self._client = client
         self._settings = settings
         self._store = store
@@ -74,6 +77,7 @@ class ActivityPubAdapter:
             clock,
             most_bytes=settings.limits.fetch_bytes,
             plain=development.origins if development.enabled else (),
+            metrics=metrics,
         )
         self._sender = Sender(client, self.signers, self.fetcher, directory=store.directory, me=node, clock=clock)
         self._ghosts = Ghosts(node, store.directory, self.signers, clock)
@@ -82,7 +86,9 @@ class ActivityPubAdapter:
         discovery = Discovery(node, store, clock, version=version, contact=settings.activitypub.contact)
         self._server = Server(node, store, self._publication, discovery, pages=pages)
         self.keyring = Keyring(store.keys, self.fetcher.document, clock, node)
-        self._inbox = Inbox(node, store.journal, store.deliveries, self.keyring, clock, settings.limits.body_bytes, store.directory)
+        self._inbox = Inbox(
+            node, store.journal, store.deliveries, self.keyring, clock, settings.limits.body_bytes, store.directory, metrics=metrics
+        )
         self._groups: dict[Native, Destination] = {}
 
     def routes(self) -> list[web.RouteDef]:

@@ -16,7 +16,9 @@ import msgspec
 
 from bridge.errors import BridgeError, Gone, Malformed, PeerError, Refused, Unreachable
 from bridge.logs import logger
+from bridge.metrics import Metrics
 from bridge.model.actor import Actor
+from bridge.model.ids import ACTIVITYPUB
 from bridge.net.client import MEGABYTE, Answer, Client
 from bridge.net.guard import origin
 from bridge.ports import Clock, Node
@@ -60,13 +62,22 @@ class Fetcher:
     """Guarded GETs of ActivityPub JSON. `plain`: development origins that may be asked by http, as settings name them."""
 
     def __init__(
-        self, client: Client, signers: Signers, me: Node, clock: Clock, *, most_bytes: int = MEGABYTE, plain: Collection[str] = ()
+        self,
+        client: Client,
+        signers: Signers,
+        me: Node,
+        clock: Clock,
+        *,
+        most_bytes: int = MEGABYTE,
+        plain: Collection[str] = (),
+        metrics: Metrics | None = None,
     ) -> None:
         self._client = client
         self._signers = signers
         self._me = me
         self._clock = clock
         self._most_bytes = most_bytes
+        self._metrics = metrics or Metrics()
         self._plain = frozenset(plain)
         self._failures: Recent[_Failure] = Recent(MOST_REMEMBERED)
         self._under_way: dict[str, asyncio.Task[bytes]] = {}
@@ -133,8 +144,10 @@ class Fetcher:
                         raise Malformed(f"{host} names one document by several ids", path="$.id")
         except (PeerError, Unreachable) as problem:
             self._remember(url, problem)
+            self._count(problem.code)
             _log.info("document.refused", peer=host, code=problem.code, reason=problem.public)
             raise
+        self._count("fetched")
         _log.debug("document.fetched", peer=host, size=len(body))
         return body
 
@@ -176,6 +189,9 @@ class Fetcher:
                 self._hosts[host] = (gate, users)
             else:
                 del self._hosts[host]
+
+    def _count(self, outcome: str) -> None:
+        self._metrics.fetches.labels(ACTIVITYPUB, outcome).inc()
 
     def _ended(self, url: str, task: asyncio.Task[bytes]) -> None:
         self._under_way.pop(url, None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from datetime import datetime, timedelta
 
 import msgspec
@@ -18,6 +19,7 @@ from aiohttp import web
 from bridge.changes import WakeHost
 from bridge.errors import Gone, PeerError, StorageError, TooLarge, Unreachable, Unverified
 from bridge.logs import logger
+from bridge.metrics import Metrics
 from bridge.model.ids import ACTIVITYPUB
 from bridge.ports import Clock, Deliveries, Directory, Intake, Journal, Node
 from protocols.activitypub.envelope import Envelope, key_of, read_envelope
@@ -82,6 +84,7 @@ class Inbox:
         directory: Directory,
         *,
         patience: float = PATIENCE,
+        metrics: Metrics | None = None,
     ) -> None:
         """`most_body` in bytes; `patience`: seconds for a body to arrive."""
         self._me = me
@@ -92,6 +95,7 @@ class Inbox:
         self._most_body = most_body
         self._directory = directory
         self._patience = patience
+        self._metrics = metrics or Metrics()
         self._accepted: Recent[bool] = Recent(MOST_REPEATS)
         self._circuits: Recent[datetime] = Recent(MOST_HOSTS)
 
@@ -102,7 +106,7 @@ class Inbox:
 
     async def take(self, request: web.Request) -> web.Response:
         """202 when it is durable (or known already), else one sentence that says what is wrong and a status that says whose turn it is."""
-        peer = ""
+        peer, began = "", time.perf_counter()
         try:
             body = await self._read(request)
             now = self._clock.now()
@@ -112,10 +116,16 @@ class Inbox:
             peer = host_of(claimed.key_id)
             envelope = read_envelope(body)
             await self._require_somebody(request)
-            await self._accept(claimed, envelope, body, now)
+            self._count(await self._accept(claimed, envelope, body, now))
         except (PeerError, Unreachable, StorageError) as error:
+            self._count("refused", error.code)
             return _refusal(error, peer)
+        finally:
+            self._metrics.intake_seconds.labels(ACTIVITYPUB).observe(time.perf_counter() - began)
         return web.Response(status=202)
+
+    def _count(self, outcome: str, code: str = "none") -> None:
+        self._metrics.intake.labels(ACTIVITYPUB, outcome, code).inc()
 
     # ----------------------------------------------------------------------------------------------------------- before the key
 
@@ -154,12 +164,13 @@ class Inbox:
 
     # ------------------------------------------------------------------------------------------------------------- with the key
 
-    async def _accept(self, claimed: Claimed, envelope: Envelope, body: bytes, now: datetime) -> None:
+    async def _accept(self, claimed: Claimed, envelope: Envelope, body: bytes, now: datetime) -> str:
+        """What became of it, as the metrics call it."""
         kind = envelope.type if _KIND.fullmatch(envelope.type) else "other"
         if envelope.is_about_itself and await self._is_stranger(claimed.key_id, envelope.actor):
             # A server that ends an account tells everybody it ever heard of, and there is no key any more to check that with.
             _log.debug("event.ignored", peer=host_of(envelope.actor), activity_kind=kind, reason="about an actor nobody here ever saw")
-            return
+            return "ignored"
         signer = await self._signer(claimed, envelope)
         host = host_of(signer)
         key = key_of(self._me.secret, envelope, signer, claimed.signed_at)
@@ -177,6 +188,7 @@ class Inbox:
         if envelope.actor != signer:
             _log.info("actor.refused", peer=host, activity_kind=kind, reason="somebody else signed it than acts in it")
         await self._wake(host, now)
+        return "accepted" if fresh else "repeated"
 
     async def _is_stranger(self, key_id: str, actor: str) -> bool:
         return not await self._keyring.knows(key_id) and await self._directory.actor(native(actor)) is None

@@ -13,6 +13,7 @@ from aiohttp import web
 from bridge.changes import Change, DropPart, EndGhost, PutCopy, PutPart, WakeHost
 from bridge.errors import BadRegistration, OperatorError, StorageError, Unreachable
 from bridge.logs import logger
+from bridge.metrics import Metrics
 from bridge.model.actor import Actor
 from bridge.model.capability import Capabilities, Patience
 from bridge.model.content import Message, Notice, Reaction
@@ -72,6 +73,7 @@ class MatrixAdapter:
         fetch: Fetch | None = None,
         most_file: int = 16_000_000,
         most_pixels: int = 40_000_000,
+        metrics: Metrics | None = None,
     ) -> None:
         """`fetch` gets files from elsewhere, guarded; without it they are shown as links."""
         self.me = Me(server_name=settings.server_name, prefix=settings.prefix, bot=bot_id(settings), domain=node.domain, secret=node.secret)
@@ -106,6 +108,7 @@ class MatrixAdapter:
             settled=self.watch.settled,
             invited=self.watch.look,
             most_body=most_body,
+            metrics=metrics,
         )
         self._watching: asyncio.Task[None] | None = None
         self._introduced = False

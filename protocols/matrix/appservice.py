@@ -7,6 +7,7 @@ in which Synapse can lose events is as long as our answer takes, and its transac
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from bridge.errors import Full, Malformed, StoreDown
 from bridge.logs import logger
+from bridge.metrics import Metrics
 from bridge.model.ids import MATRIX, Native, derive
 from bridge.ports import Clock, Directory, Intake, Journal
 from protocols.matrix.ids import Me
@@ -27,6 +29,9 @@ MOST_BODY = 16 * 1024 * 1024
 
 COME_BACK = "5"
 """Seconds, in Retry-After; Synapse 1.163 goes by its own schedule, other homeservers may listen."""
+
+_CODES = {400: "malformed", 401: "unauthorized", 403: "forbidden", 405: "method", 413: "too_large", 503: "store"}
+"""What the metrics call a refusal."""
 
 _log = logger()
 
@@ -75,6 +80,7 @@ class Appservice:
         settled: Settled,
         invited: Callable[[], None],
         most_body: int = MOST_BODY,
+        metrics: Metrics | None = None,
     ) -> None:
         self._me = me
         self._token = hs_token.encode()
@@ -85,6 +91,7 @@ class Appservice:
         self._settled = settled
         self._invited = invited
         self._most_body = most_body
+        self._metrics = metrics or Metrics()
         self._last_transaction: int | None = None
         self._has_refused = False
 
@@ -93,7 +100,13 @@ class Appservice:
 
         @web.middleware
         async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
-            return await self._guard(request, handler)
+            began = time.perf_counter()
+            answer = await self._guard(request, handler)
+            if "transaction" in request.match_info:
+                self._metrics.intake_seconds.labels(MATRIX).observe(time.perf_counter() - began)
+                if answer.status != 200:
+                    self._metrics.intake.labels(MATRIX, "refused", _CODES.get(answer.status, "other")).inc()
+            return answer
 
         application = web.Application(client_max_size=self._most_body, middlewares=[guard])
         application.router.add_put("/_matrix/app/v1/transactions/{transaction}", self._take)
@@ -142,7 +155,7 @@ class Appservice:
         except Malformed as error:
             _log.warning("request.refused", code="M_NOT_JSON", kind="transaction", detail=error.private)
             return _error(400, "M_NOT_JSON" if "not JSON" in error.private else "M_BAD_JSON", "The transaction cannot be read.")
-        entries = []
+        entries, fresh = [], True
         for raw in transaction.events:
             try:
                 entries.append(intake_of(self._me, bytes(raw), self._clock))
@@ -154,7 +167,7 @@ class Appservice:
                 known = await self._journal.known([entry.key for entry in entries])
                 rooms = tuple(dict.fromkeys(entry.lane for entry in entries))
                 await self._settled(rooms, again=all(entry.key in known for entry in entries))
-                await self._journal.accept(entries)
+                fresh = any(receipt.fresh for receipt in await self._journal.accept(entries))
         except (Full, StoreDown) as error:
             _log.warning("request.refused", code=error.code, kind="transaction")
             answer = _error(503, "M_UNKNOWN", "This node cannot take events at the moment.")
@@ -166,6 +179,7 @@ class Appservice:
             self._suspect("it had to send again what this node could not take")
         if any(b"is_direct" in entry.body for entry in entries):
             self._invited()
+        self._metrics.intake.labels(MATRIX, "accepted" if fresh else "repeated", "none").inc()
         return _json({})
 
     def _watch(self, transaction: str) -> None:

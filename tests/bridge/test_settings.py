@@ -57,6 +57,8 @@ def test_the_homeserver_reaches_us_where_we_listen_unless_told_otherwise() -> No
         (MATRIX.replace("homeserver", "homesever"), "$.matrix.homesever", "no such setting", "`homeserver`"),
         (LEAST + "[grease]\n", "$.grease", "no such setting", "`grace`"),
         (LEAST + "[log]\nzzz = 1\n", "$.log.zzz", "no such setting", "Known here: level, format."),
+        (LEAST + "[metrics]\nport = 8420\n", "$.metrics.port", "found 8420 for both", "8422"),
+        (MATRIX + "[metrics]\nport = 8421\n", "$.metrics.port", "than that of matrix.listen", "8422"),
         (LEAST + "[matrix]\n", "$.matrix.homeserver", "missing", 'homeserver = "http://127.0.0.1:8008"'),
         (LEAST + '[listen]\nport = "80"\n', "$.listen.port", "expected `int`, got `str`, found '80'", "TCP port"),
         (LEAST + "[listen]\nport = 70000\n", "$.listen.port", "found 70000", "0 to 65,535"),

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bridge.errors import BridgeError, Gone, Malformed, OperatorError, Refused, TooLarge, Unreachable
+from bridge.metrics import Metrics
 from bridge.model.actor import Actor, ActorKind
 from bridge.net.client import Limits
 from bridge.refs import Absent
@@ -424,3 +425,17 @@ async def test_names_are_asked_where_the_guard_allows(desk: Desk) -> None:
     for handle in ("@a@10.0.0.1", "@a@localhost", "@a@a.example:8443", "@a@user:pass"):
         with pytest.raises(Refused):
             await find(await desk.fetcher(), handle)
+
+
+async def test_the_operator_sees_how_many_documents_were_asked_for_and_what_came(desk: Desk, peer: Peer) -> None:
+    metrics = Metrics()
+    client = await desk.street.client(limits=QUICK, networks=LOOPBACK)
+    fetcher = Fetcher(client, desk.signers, ME, desk.clock, plain=desk.street.origins, metrics=metrics)
+    await fetcher.document(peer.serve("/o/1", {"id": f"{peer.origin}/o/1", "type": "Note"}))
+    with pytest.raises(Gone):
+        await fetcher.document(peer.serve("/o/2", b"", status=410))
+
+    def count(outcome: str) -> float | None:
+        return metrics.registry.get_sample_value("folkmoot_fetches_total", {"protocol": "activitypub", "outcome": outcome})
+
+    assert (count("fetched"), count("gone")) == (1, 1)

@@ -19,6 +19,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from bridge import logs
 from bridge.changes import EndGhost, FailLane, PutActor, PutGhost
 from bridge.errors import Gone, Refused, Unreachable
+from bridge.metrics import Metrics
 from bridge.model.ids import ACTIVITYPUB
 from bridge.model.item import Destination
 from bridge.ports import Entry, Stream
@@ -531,3 +532,18 @@ async def test_the_log_says_what_happened_and_not_who_or_what(porch: Porch, door
     assert [line["level"] for line in lines if line["level"] not in {"debug", "info"}] == ["warning"]
     for forbidden in ("secret", "/u/", "main-key", "signature="):
         assert forbidden not in page.getvalue(), forbidden
+
+
+async def test_the_operator_sees_what_came_to_the_door_and_why_it_was_turned_away(porch: Porch) -> None:
+    metrics = Metrics()
+
+    def count(outcome: str, code: str = "none") -> float | None:
+        return metrics.registry.get_sample_value("folkmoot_intake_total", {"protocol": "activitypub", "outcome": outcome, "code": code})
+
+    async with TestClient(TestServer(porch.application(porch.again(metrics=metrics)))) as door:
+        await post(door, sent(create(note())))
+        await post(door, sent(create(note())))
+        await post(door, without(sent(create(note())), "Signature"))
+
+    assert (count("accepted"), count("repeated"), count("refused", "unverified")) == (1, 1, 1)
+    assert metrics.registry.get_sample_value("folkmoot_intake_seconds_count", {"protocol": "activitypub"}) == 3

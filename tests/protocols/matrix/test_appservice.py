@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
 from bridge.changes import PutGhost
+from bridge.metrics import Metrics
 from bridge.ports import Stream
 from protocols.matrix.appservice import Appservice, intake_of, key_of
 from storage import SqlStore, open_memory
@@ -34,6 +35,7 @@ class Host:
         self.invitations = 0
         self.asked: list[tuple[tuple[str, ...], bool]] = []
         self.calm = asyncio.Event()
+        self.metrics = Metrics()
         self.calm.set()
         self.door = Appservice(
             ME,
@@ -45,6 +47,7 @@ class Host:
             settled=self.settled,
             invited=self.invite,
             most_body=LIMIT,
+            metrics=self.metrics,
         )
 
     async def settled(self, rooms: Collection[str], *, again: bool) -> None:
@@ -259,3 +262,17 @@ async def test_what_comes_and_whether_it_came_before_is_told_before_it_is_taken(
     await put(door, "1", matrix_event(event_id="$a"))
     await put(door, "2", matrix_event(event_id="$a"), matrix_event(event_id="$c"))
     assert host.asked == [((ROOM.id, "!other"), False), ((ROOM.id,), True), ((ROOM.id,), False)]
+
+
+async def test_the_operator_sees_what_the_homeserver_pushed(host: Host, door: Door) -> None:
+    await put(door, "1", matrix_event(event_id="$a"))
+    await put(door, "1", matrix_event(event_id="$a"))
+    await door.put("/_matrix/app/v1/transactions/2", data=b"{}", headers={"Authorization": "Bearer somebody else's"})
+    await door.put("/_matrix/app/v1/transactions/3", data=b"[", headers=AUTHORISED)
+
+    def count(outcome: str, code: str = "none") -> float | None:
+        return host.metrics.registry.get_sample_value("folkmoot_intake_total", {"protocol": "matrix", "outcome": outcome, "code": code})
+
+    assert (count("accepted"), count("repeated")) == (1, 1)
+    assert (count("refused", "forbidden"), count("refused", "malformed")) == (1, 1)
+    assert host.metrics.registry.get_sample_value("folkmoot_intake_seconds_count", {"protocol": "matrix"}) == 4
