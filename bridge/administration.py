@@ -127,9 +127,9 @@ class Administration:
             )
         changes = await self._foreign(community, channel, found) if found.kind is PlaceKind.FOREIGN_GROUP else _added(channel, found)
         roster = place_roster(found, community.id)
-        changes += [JoinRoster(roster, where, found.native) for where in adapter.destinations(found) if found.kind is PlaceKind.ROOM]
+        changes += [JoinRoster(roster, where, found.native) for where in await adapter.destinations(found) if found.kind is PlaceKind.ROOM]
         if found.kind is PlaceKind.ROOM and channel.place(found.native) is None:
-            changes += self._greeting(community, channel, found)
+            changes += await self._greeting(community, channel, found)
         try:
             await self._store.journal.commit(changes)
         except Conflict as error:
@@ -208,7 +208,7 @@ class Administration:
         kept = tuple(place for place in channel.places if place.kind is not PlaceKind.GROUP and place.native != found.native)
         return [PutChannel(msgspec.structs.replace(channel, places=(*kept, found))), PutFollow(follow), AppendEvent(event)]
 
-    def _greeting(self, community: Community, channel: Channel, room: Place) -> list[Change]:
+    async def _greeting(self, community: Community, channel: Channel, room: Place) -> list[Change]:
         """The people of a room are told what it has become before anything is carried; in the room, since nobody asked to be written to."""
         text = notice("room.linked", (("group", f"@{community.handle}@{self._node.domain}"),))
         content = Notice(Native(OURS, community.id), text, answer_in=room.native)
@@ -223,7 +223,7 @@ class Administration:
             form="say",
             by=said.author.native,
             event=said,
-            to=self._adapters[room.native.protocol].destinations(room),
+            to=await self._adapters[room.native.protocol].destinations(room),
         )
         return [AppendItem(item, said.at)]
 

@@ -518,8 +518,8 @@ class Adapter(Protocol):
         """Ask the outside for something the store does not have: the value `Refs` should return, or `Absent`. Raises Unreachable."""
         ...
 
-    def destinations(self, place: Place) -> tuple[Destination, ...]:
-        """The place's own destination: its room; nothing for a group we serve; a foreign group's inbox."""
+    async def destinations(self, place: Place) -> tuple[Destination, ...]:
+        """The place's own destination: its room; nothing for a group we serve; a foreign group's inbox, or nothing once it has none."""
         ...
 
     def destination_of(self, actor: Actor, *, alone: bool) -> Destination | None:

@@ -251,7 +251,8 @@ class Crossing:
             if isinstance(waiting.content, Message):
                 old = waiting.content
                 message = msgspec.structs.replace(edit.message, reply_to=old.reply_to, thread=old.thread)
-                form = msgspec.structs.replace(waiting, content=message, wire=event.wire if waiting.wire is not None else None)
+                # What their server sent first has other words by now, and an Update without its Create is lost on groups: it goes by its id.
+                form = msgspec.structs.replace(waiting, content=message, wire=None)
                 if await self._store.objects.get(edit.target) is None:
                     return [PutHold(msgspec.structs.replace(hold, body=encode(form))), EraseEvent(event.id, "folded")]
         known = await self._store.objects.get(edit.target)
@@ -271,7 +272,9 @@ class Crossing:
         gone = Retract(retraction.target, known.native if known is not None else None, now)
         if known is None or known.retracted_at is not None:
             return [gone, EraseEvent(event.id, "taken back")]
-        exact = msgspec.structs.replace(retraction, moderator=owner != event.author.native)
+        current = await self._store.objects.current(known.id)
+        key = current.content.key if current is not None and isinstance(current.content, Reaction) else ""
+        exact = msgspec.structs.replace(retraction, moderator=owner != event.author.native, key=key)
         event = msgspec.structs.replace(event, content=exact)
         channel = await self._store.directory.channel(known.channel)
         if channel is None:

@@ -95,6 +95,10 @@ def _items_for(
     event: Event, route: Route, secret: bytes, omissions: list[Omission], *, is_root: bool, files: Mapping[str, Attachment] | None
 ) -> list[Item]:
     tag = tag_of(event.content)
+    if route.place.kind is PlaceKind.FOREIGN_GROUP and not route.involved:
+        text = "The group that this was for has ended, or has no address any more."
+        omissions.append(Omission(event.id, route.place.native, "place.gone", text))
+        return []
     carries = route.capabilities.carries.get(tag)
     if carries is None:
         text = route.capabilities.omission.replace("{kind}", tag)

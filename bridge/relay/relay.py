@@ -269,7 +269,7 @@ class Relay:
         old = next(place for place in channel.places if place.native == event.place)
         changes: list[Change] = [PutChannel(msgspec.structs.replace(channel, places=places))]
         changes += [LeaveRoster(place_roster(old, event.community), old.native)]
-        changes += [JoinRoster(place_roster(new, event.community), where, new.native) for where in adapter.destinations(new)]
+        changes += [JoinRoster(place_roster(new, event.community), where, new.native) for where in await adapter.destinations(new)]
         return [*changes, EraseEvent(event.id, "noted")]
 
     # ------------------------------------------------------------------------------------------------------ holds

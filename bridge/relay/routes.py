@@ -38,7 +38,7 @@ class Routes:
             near: list[Destination] = []
             if place.kind is not PlaceKind.ROOM:
                 near += [one for actor in involved if (one := _reach(adapter, actor, alone=False)) is not None]
-                near += adapter.destinations(place)
+                near += await adapter.destinations(place)
             alone = isinstance(event.content, Membership | Notice)
             own = _reach(adapter, event.author, alone=alone)
             routes.append(Route(place, adapter.capabilities(place), tuple(dict.fromkeys(near)), (own,) if own is not None else ()))

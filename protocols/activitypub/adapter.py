@@ -8,11 +8,11 @@ from typing import Any
 from aiohttp import web
 
 from bridge.changes import Change, PutActor
-from bridge.errors import Gone, Invariant, OperatorError, PeerError, Refused
+from bridge.errors import Gone, OperatorError, PeerError, Refused
 from bridge.metrics import Metrics
 from bridge.model.actor import Actor, ActorKind
 from bridge.model.capability import Capabilities, Patience
-from bridge.model.ids import ACTIVITYPUB, EventId, Native, ObjectId, Protocol, derive
+from bridge.model.ids import ACTIVITYPUB, MATRIX, EventId, Native, ObjectId, Protocol, derive
 from bridge.model.item import Destination, Item, Outcome
 from bridge.model.place import OPEN, Community, Place, PlaceKind
 from bridge.net.client import Client
@@ -83,13 +83,13 @@ class ActivityPubAdapter:
         self._ghosts = Ghosts(node, store.directory, self.signers, clock)
         homeserver = settings.matrix.server_name if settings.matrix is not None else ""
         self._publication = Publication(node, store, self.signers, fill, server_name=homeserver)
-        discovery = Discovery(node, store, clock, version=version, contact=settings.activitypub.contact)
+        bridged = (ACTIVITYPUB, MATRIX) if settings.matrix is not None else (ACTIVITYPUB,)
+        discovery = Discovery(node, store, clock, version=version, contact=settings.activitypub.contact, bridged=bridged)
         self._server = Server(node, store, self._publication, discovery, pages=pages)
         self.keyring = Keyring(store.keys, self.fetcher.document, clock, node)
         self._inbox = Inbox(
             node, store.journal, store.deliveries, self.keyring, clock, settings.limits.body_bytes, store.directory, metrics=metrics
         )
-        self._groups: dict[Native, Destination] = {}
 
     def routes(self) -> list[web.RouteDef]:
         """Everything public: documents and inboxes."""
@@ -115,14 +115,13 @@ class ActivityPubAdapter:
     def capabilities(self, place: Place) -> Capabilities:
         return capabilities(place)
 
-    def destinations(self, place: Place) -> tuple[Destination, ...]:
-        """Nothing for a group of ours: its followers hear it. Raises Invariant for a group elsewhere that was linked without `prepare`."""
+    async def destinations(self, place: Place) -> tuple[Destination, ...]:
+        """Nothing for a group of ours: its followers hear it; and nothing for one elsewhere whose actor is not known, or not any more."""
         if place.kind is not PlaceKind.FOREIGN_GROUP:
             return ()
-        inbox = self._groups.get(place.native)
-        if inbox is None:
-            raise Invariant(f"the inbox of {place.native.id} is not known; unlink that group and link it again")
-        return (inbox,)
+        known = await self._store.directory.actor(place.native)
+        inbox = inbox_of(known[0], self.me, alone=False) if known is not None else None
+        return (inbox,) if inbox is not None else ()
 
     def destination_of(self, actor: Actor, *, alone: bool) -> Destination | None:
         return inbox_of(actor, self.me, alone=alone)
@@ -149,7 +148,6 @@ class ActivityPubAdapter:
         if found.kind is not ActorKind.GROUP or inbox is None:
             raise OperatorError(f"{found.handle} is not a group.", remedy="Only groups (communities) carry a conversation.")
         await self._store.journal.commit([PutActor(found, self._clock.now())])
-        self._groups[found.native] = inbox
         return Place(found.native, PlaceKind.FOREIGN_GROUP, found.name or found.handle, OPEN)
 
     # --------------------------------------------------------------------------------------------------------- reading
@@ -166,19 +164,13 @@ class ActivityPubAdapter:
         """
         match need:
             case Need("actor", (protocol, url)) if protocol == ACTIVITYPUB and not is_ours(self.me, url):
-                return await self._fetch_actor(url)
+                return await self.fetcher.actor(url)
             case Need("document", (url,)) if is_ours(self.me, url):
                 return await self._own(url)
             case Need("document", (url,)) if host_of(url):
                 return await self._fetch_document(url)
             case _:
                 return Absent("nothing on the fediverse")
-
-    async def _fetch_actor(self, url: str) -> Actor | Absent:
-        found = await self.fetcher.actor(url)
-        if isinstance(found, Actor) and found.native in self._groups and (inbox := inbox_of(found, self.me, alone=False)) is not None:
-            self._groups[found.native] = inbox
-        return found
 
     async def _fetch_document(self, url: str) -> bytes | Absent:
         try:
@@ -238,20 +230,9 @@ class ActivityPubAdapter:
         return answer.body
 
     async def start(self) -> None:
-        """The instance actor's keys are there before anybody asks; where followed groups hear us is known before anything is sent."""
+        """The instance actor's keys are there before anybody asks."""
         await self.signers.public(native(instance_url(self.me)))
-        for community in await self._store.directory.communities():
-            for channel in await self._store.directory.channels(community.id):
-                for place in channel.places:
-                    if place.kind is PlaceKind.FOREIGN_GROUP:
-                        await self._remember_group(place.native)
 
     async def stop(self) -> None:
         await self.keyring.close()
         await self.fetcher.close()
-
-    async def _remember_group(self, group: Native) -> None:
-        known = await self._store.directory.actor(group)
-        inbox = inbox_of(known[0], self.me, alone=False) if known is not None else None
-        if inbox is not None:
-            self._groups[group] = inbox

@@ -7,6 +7,7 @@ ActivityPub, and takes a server that answers 406 for one of no known kind.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -38,14 +39,17 @@ MONTH, HALF_YEAR = timedelta(days=30), timedelta(days=180)
 
 
 class Discovery:
-    """Routes that are open to everybody. `contact`: who answers for this node, as the settings have it."""
+    """Routes that are open to everybody. `contact`: who answers for this node, as the settings have it; `bridged`: the networks it speaks."""
 
-    def __init__(self, me: Node, store: Store, clock: Clock, *, version: str, contact: str = "") -> None:
+    def __init__(
+        self, me: Node, store: Store, clock: Clock, *, version: str, contact: str = "", bridged: Sequence[str] = (ACTIVITYPUB,)
+    ) -> None:
         self._me = me
         self._store = store
         self._clock = clock
         self._version = version
         self._contact = contact
+        self._bridged = bridged
         self._counted: tuple[datetime, Usage] | None = None
         self._counting = asyncio.Lock()
 
@@ -89,7 +93,8 @@ class Discovery:
 
     async def nodeinfo(self, request: web.Request) -> web.Response:
         version = request.match_info["version"]
-        answer: Document = nodeinfo(version, self._version, await self._usage(), name=self._me.domain, contact=self._contact)
+        usage, me = await self._usage(), self._me.domain
+        answer: Document = nodeinfo(version, self._version, usage, name=me, contact=self._contact, bridged=self._bridged)
         media = f'application/json; profile="http://nodeinfo.diaspora.software/ns/schema/{version}#"'
         return document(request, answer, media=media)
 

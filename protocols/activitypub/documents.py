@@ -309,12 +309,15 @@ def nodeinfo_links(me: Node) -> Document:
     }
 
 
-def nodeinfo(version: str, software_version: str, usage: Usage, *, name: str = "", contact: str = "") -> Document:
-    """`version` is `2.0` or `2.1`; the older schema knows no repository. `contact`: who answers for this node."""
+def nodeinfo(
+    version: str, software_version: str, usage: Usage, *, name: str = "", contact: str = "", bridged: Sequence[str] = ("activitypub",)
+) -> Document:
+    """`version` is `2.0` or `2.1`; the older schema knows no repository. `contact`: who answers for this node. `bridged`: the networks
+    it speaks, which the schema has no word for."""
     software: Document = {"name": "folkmoot", "version": software_version}
     if version == "2.1":
         software["homepage"] = "https://folkmoot.org/"
-    metadata: Document = {"bridge": {"protocols": ["activitypub", "matrix"]}}
+    metadata: Document = {"bridge": {"protocols": list(bridged)}}
     if name:
         metadata["nodeName"] = name
     if contact:

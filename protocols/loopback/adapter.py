@@ -57,7 +57,7 @@ class LoopbackAdapter:
     def capabilities(self, place: Place) -> Capabilities:  # noqa: ARG002  (all rooms carry the same)
         return HALL
 
-    def destinations(self, place: Place) -> tuple[Destination, ...]:
+    async def destinations(self, place: Place) -> tuple[Destination, ...]:
         return (Destination(LOOPBACK, place.native.id, HOST),)
 
     def destination_of(self, actor: Actor, *, alone: bool) -> Destination | None:

@@ -135,7 +135,7 @@ class MatrixAdapter:
     def capabilities(self, place: Place) -> Capabilities:  # noqa: ARG002  (all rooms carry the same)
         return ROOM
 
-    def destinations(self, place: Place) -> tuple[Destination, ...]:
+    async def destinations(self, place: Place) -> tuple[Destination, ...]:
         return (Destination(MATRIX, place.native.id, self.me.server_name),)
 
     def destination_of(self, actor: Actor, *, alone: bool) -> Destination | None:

@@ -8,8 +8,10 @@ from bridge.model.ids import ObjectId
 
 
 class Retraction(msgspec.Struct, frozen=True, tag="retraction"):
-    """`target` is the id of the event that said, reacted or boosted. `moderator` is true when it is not the author's own act."""
+    """`target` is the id of the event that said, reacted or boosted. `moderator` is true when it is not the author's own act. `key`: the
+    sign that is taken back, once that is known: nobody can look it up afterwards, and its Undo has to name it."""
 
     target: ObjectId
     reason: str = ""
     moderator: bool = False
+    key: str = ""

@@ -70,15 +70,14 @@ def write_like(out: Outgoing, reaction: Reaction, *, to_group: bool) -> Made:
         return NO_ACTOR
     if target is None:
         return Lack("target.not_there", "What it reacts to never crossed to the fediverse.")
-    against = reaction.key in _AGAINST
-    if against and not to_group:
+    if is_against(reaction.key) and not to_group:
         return Lack("reaction.negative", f"{reaction.key} would be shown as a like there.")
     known = out.object(reaction.target)
     author = out.actor(known.author) if known else None
-    like: Document = {
+    return {
         "@context": REACTION_CONTEXT,
         "id": out.own_activity(),
-        "type": "Dislike" if against else "Like",
+        **sign_of(reaction.key),
         "actor": actor,
         "object": target,
         "to": [author] if author else [],
@@ -86,6 +85,15 @@ def write_like(out: Outgoing, reaction: Reaction, *, to_group: bool) -> Made:
         "audience": out.group.id,
         "published": stamp(out.event.at),
     }
-    if reaction.key != LIKE and not against:
-        like |= {"content": reaction.key, "_misskey_reaction": reaction.key}
-    return like
+
+
+def is_against(key: str) -> bool:
+    """Whether microblogs, which know likes alone, would show the opposite of what was meant."""
+    return key in _AGAINST
+
+
+def sign_of(key: str) -> Document:
+    """What the activity is and shows, when it is done and when it is undone; "" where the sign is not known."""
+    if is_against(key):
+        return {"type": "Dislike"}
+    return {"type": "Like"} if key in {"", LIKE} else {"type": "Like", "content": key, "_misskey_reaction": key}

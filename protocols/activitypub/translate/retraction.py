@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bridge.changes import Retract
 from bridge.model.audience import Audience
-from bridge.model.content import Boost, Membership, Reaction, Retraction
+from bridge.model.content import Membership, Retraction
 from bridge.model.content.membership import Change
 from bridge.model.event import Provenance
 from bridge.model.ids import ACTIVITYPUB, ObjectId, event_id
@@ -17,8 +17,9 @@ from protocols.activitypub.translate.addressing import recipients
 from protocols.activitypub.translate.arrival import Arrival, Spot, group_spot, known_spot, refused, same_server
 from protocols.activitypub.translate.membership import followed_spot
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
+from protocols.activitypub.translate.reaction import is_against, sign_of
 from protocols.activitypub.translate.thing import Thing
-from protocols.activitypub.wire import ACTIVITY_STREAMS, Document, clamped, stamp
+from protocols.activitypub.wire import ACTIVITY_STREAMS, REACTION_CONTEXT, Document, clamped, stamp
 
 _SIGNS = frozenset({"Like", "EmojiReact", "Announce"})
 
@@ -152,10 +153,10 @@ def write_retraction(out: Outgoing, retraction: Retraction, *, to_group: bool) -
     if actor is None:
         return NO_ACTOR
     if known.kind in {"reaction", "boost"}:
-        current = out.refs.current(retraction.target)
-        content = current.content if current is not None else None
-        target = content.target if isinstance(content, (Reaction, Boost)) else known.reply_to
-        return _undo(out, actor, "Announce" if known.kind == "boost" else "Like", retraction.target, out.url(target) if target else None)
+        if is_against(retraction.key) and not to_group:
+            return Lack("reaction.negative", f"{retraction.key} never was said outside of the group.")
+        sign: Document = {"type": "Announce"} if known.kind == "boost" else sign_of(retraction.key)
+        return _undo(out, actor, sign, retraction.target, out.url(known.reply_to) if known.reply_to else None)
     if known.native.protocol == ACTIVITYPUB:
         if to_group and retraction.moderator:
             return _moderate(out, known.native.id, retraction)
@@ -174,12 +175,12 @@ def write_retraction(out: Outgoing, retraction: Retraction, *, to_group: bool) -
     }
 
 
-def _undo(out: Outgoing, actor: str, kind: str, undone: ObjectId, target: str | None) -> Document:
-    inner: Document = {"id": activity_url(out.me, undone), "type": kind, "actor": actor}
+def _undo(out: Outgoing, actor: str, sign: Document, undone: ObjectId, target: str | None) -> Document:
+    inner: Document = {"id": activity_url(out.me, undone), **sign, "actor": actor}
     if target:
         inner["object"] = target
     return {
-        "@context": ACTIVITY_STREAMS,
+        "@context": REACTION_CONTEXT,
         "id": out.own_activity(),
         "type": "Undo",
         "actor": actor,

@@ -39,7 +39,7 @@ class Quiet:
     async def fetch(self, need: Need) -> Any:
         return Absent("nobody is here")
 
-    def destinations(self, place: Place) -> tuple[Destination, ...]:
+    async def destinations(self, place: Place) -> tuple[Destination, ...]:
         return ()
 
     def destination_of(self, actor: Actor, *, alone: bool) -> Destination | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 from sqlalchemy import select
 
+from bridge.changes import PutChannel
 from bridge.model.audience import Audience
+from bridge.model.content import Retraction
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native
+from bridge.model.place import OPEN, Place, PlaceKind
 from bridge.norms.context import Crossing
 from storage.schema import events, metadata
 from tests.bridge.relay.house import HALL, House
@@ -109,6 +113,39 @@ async def test_a_reply_never_overtakes_its_parent(house: House) -> None:
     reply = await house.object(answered)
     assert reply is not None
     assert reply.reply_to is not None
+
+
+async def test_a_sign_that_is_taken_back_still_says_which_it_was(house: House) -> None:
+    """What it was is erased at once, and its Undo has to hold the whole Like (activitypub.md trap 18)."""
+    await house.follow(await house.stranger("sam"))
+    lena, tomas = await house.opted_in("lena"), await house.opted_in("tomas")
+    said = await lena.say("hall", "the kettle is on")
+    for act in (lambda: tomas.react(said, "☕"), lambda: tomas.unreact(said, "☕")):
+        await house.settle()
+        house.clock.forward(15)
+        await house.settle()
+        await act()
+    await house.settle()
+
+    undone = [item.event.content for _, item in await house.out("https://a.example/inbox") if isinstance(item.event.content, Retraction)]
+    assert {one.key for one in undone} == {"☕"}
+
+
+async def test_what_is_for_a_group_elsewhere_that_has_ended_is_left_out_with_the_reason(house: House) -> None:
+    """One that is deleted while it is linked stops nothing else that the community does."""
+    gone = Place(Native(ACTIVITYPUB, "https://b.example/c/guild"), PlaceKind.FOREIGN_GROUP, "Guild", OPEN)
+    (channel,) = await house.store.directory.channels((await house.community()).id)
+    rooms = tuple(place for place in channel.places if place.kind is PlaceKind.ROOM)
+    await house.store.journal.commit([PutChannel(msgspec.structs.replace(channel, places=(*rooms, gone)))])
+    lena = await house.opted_in("lena")
+    await lena.say("hall", "is anybody there?")
+    await house.settle()
+    house.clock.forward(15)
+    await house.settle()
+
+    (record,) = [record for record in await house.records() if record.kind == "message"]
+    assert record.ended == "left out"
+    assert [omission.code for omission in record.omissions] == ["place.gone"]
 
 
 async def test_a_megaphone_lets_this_one_message_cross_and_no_other(house: House) -> None:

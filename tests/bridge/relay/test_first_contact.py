@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from bridge.errors import OperatorError
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native
+from bridge.refs import Refs, Wire
+from protocols.activitypub.ids import PUBLIC
 from tests.bridge.relay.house import House
 
 
@@ -79,6 +82,28 @@ async def test_a_released_post_appears_in_its_place_and_its_author_is_let_in(hou
     await house.post(sam, "and a second thing")
     assert await house.holds() == []
     assert await house.forms("hall") == ["send:message", "send:message"]
+
+
+async def test_a_post_that_was_changed_while_it_waited_is_passed_on_by_its_id(house: House) -> None:
+    """What was sent first has words its author took away, and an Update of what no group ever announced is lost on PieFed and Lemmy."""
+    reader = await house.stranger("kim", "b.example")
+    await house.follow(reader)
+    sam = await house.stranger("sam")
+    await house.follow(sam)
+    post = await house.post(sam, "helo from afar")
+    note = {"id": post, "type": "Note", "attributedTo": sam.native.id, "to": [PUBLIC], "content": "<p>hello from afar</p>"}
+    changed = {**note, "published": "2026-11-24T12:00:00Z", "updated": "2026-11-24T12:00:01Z"}
+    await house.receive(sam, {"type": "Update", "object": changed, "cc": [(await house.group()).native.id]})
+    await house.administration.release(id=(await house.holds())[0].event_id)
+    await house.settle()
+
+    passed_on = [item for _, item in await house.out("https://b.example/inbox") if item.form in {"wrap", "boost"}]
+    assert [item.form for item in passed_on] == ["wrap", "boost"]
+    for item in passed_on:
+        writing = house.activitypub.write(item, Refs())
+        assert isinstance(writing, Wire)
+        assert msgspec.json.decode(writing.body)["object"] == post
+    assert [item.event.content.text.plain for _, item in await house.out("hall")] == ["hello from afar"]
 
 
 async def test_a_returned_post_tells_its_author_why_and_is_shown_to_nobody(house: House) -> None:

@@ -10,7 +10,8 @@ import pytest
 from bridge.changes import EndGhost, PutGhost
 from bridge.model.actor import Actor
 from bridge.model.ids import MATRIX, Native
-from tests.protocols.activitypub.house import House, ghost_for
+from tests.bridge.net.street import Street
+from tests.protocols.activitypub.house import SETTINGS, House, ghost_for
 from tests.protocols.activitypub.world import ANA_GHOST, GROUP, NOW, SAM
 
 BO = Actor(Native(MATRIX, "@bo:hs.test"), "@bo:hs.test", "hs.test", name="Bo")
@@ -104,6 +105,15 @@ async def test_nodeinfo_leads_to_both_versions_and_to_the_instance_actor(house: 
         found = msgspec.json.decode(await answer.read())
         assert (found["version"], found["software"]["name"], found["software"]["version"]) == (version, "folkmoot", "0.1.0")
         assert found["metadata"]["moderationContact"] == "mailto:ops@moot.example"
+        assert found["metadata"]["bridge"] == {"protocols": ["activitypub", "matrix"]}
+
+
+async def test_nodeinfo_names_no_network_that_is_not_spoken(street: Street) -> None:
+    house = House(await street.client(), settings=msgspec.structs.replace(SETTINGS, matrix=None))
+    await house.open()
+    found = msgspec.json.decode(await (await house.ask("/nodeinfo/2.1")).read())
+    await house.close()
+    assert found["metadata"]["bridge"] == {"protocols": ["activitypub"]}
 
 
 async def test_numbers_are_counted_and_never_guessed(house: House) -> None:

@@ -309,7 +309,7 @@ async def test_a_place_is_made_when_it_is_linked(house: House) -> None:
     expected = Place(Native(LOOPBACK, "kitchen"), PlaceKind.ROOM, "kitchen", OPEN)
     assert await house.adapter.prepare("loopback:kitchen") == expected
     assert await house.adapter.prepare("kitchen") == expected
-    assert house.adapter.destinations(expected) == (Destination(LOOPBACK, "kitchen", HOST),)
+    assert await house.adapter.destinations(expected) == (Destination(LOOPBACK, "kitchen", HOST),)
     with pytest.raises(OperatorError, match="cannot be the name"):
         await house.adapter.prepare("loopback:No Room")
 
