@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import hashlib
 import importlib.metadata
 import math
@@ -44,7 +45,7 @@ from storage import SqlStore, connect_store, open_store
 from storage.files import FolderFiles
 from storage.hints import WallClock
 
-__all__ = ["App", "open_app", "operate", "run"]
+__all__ = ["App", "Role", "open_app", "operate", "run"]
 
 DRAIN = 10.0
 """Seconds that requests and deliveries under way get when the node stops."""
@@ -57,6 +58,31 @@ PRUNE_EVERY = 10.0
 SURVEY_EVERY = 3_600.0
 
 _log = logger()
+
+
+class Role(enum.StrEnum):
+    """What one process of a node does. Several, on as many machines as wanted, need PostgreSQL."""
+
+    ALL = "all"
+    DOOR = "door"
+    RELAY = "relay"
+    COURIER = "courier"
+
+    @property
+    def has_doors(self) -> bool:
+        """Homeserver and fediverse reach it, and so does the command line."""
+        return self in {Role.ALL, Role.DOOR}
+
+    @property
+    def has_files(self) -> bool:
+        """It keeps members' files, or serves them."""
+        return self is not Role.COURIER
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """What it works through: the relay's process reads as well."""
+        shares = {Role.DOOR: (), Role.RELAY: (Stream.INTAKE, Stream.EVENTS), Role.COURIER: (Stream.OUT,)}
+        return shares.get(self, tuple(Stream))
 
 
 class App:
@@ -124,19 +150,45 @@ class App:
         self._tasks: list[asyncio.Task[None]] = []
         self._control: ControlServer | None = None
         self._trouble: dict[str, str] = {}
+        self._role = Role.ALL
 
     async def _fill(self, refs: Refs, needs: Sequence[Need]) -> None:
         await self.loader.fill(refs, needs, ACTIVITYPUB, outside=False)
 
     # ------------------------------------------------------------------------------------------------------ life
 
-    async def start(self) -> None:
+    async def start(self, role: Role = Role.ALL) -> None:
         """Raises OperatorError when an address is taken, another node runs here, or the homeserver does not know us."""
-        self._control = ControlServer(self.operations, self.settings.control)
-        await self._control.start()
+        self._role = role
+        if role.has_doors:
+            self._control = ControlServer(self.operations, self.settings.control)
+            await self._control.start()
         for protocol, adapter in self.adapters.items():
             if protocol != MATRIX:
                 await adapter.start()
+        if role.has_doors:
+            await self._open_doors()
+        if self.settings.metrics.port:
+            shown = new_application()
+            shown.add_routes([*metrics_routes(self._expose), *health_routes(self.missing)])
+            await self._open(shown, self.settings.metrics.host, self.settings.metrics.port, "$.metrics")
+        await self.store.claims.start(role.streams)
+        self._tasks = [asyncio.create_task(self._keep(name, loop), name=name) for name, loop in self._loops(role).items()]
+        self.operations.since = self.clock.now()
+        host, port = self.address if role.has_doors else ("", 0)
+        _log.info("node.started", version=self.version, part=str(role), host=host, port=port)
+
+    def _loops(self, role: Role) -> dict[str, Callable[[], Awaitable[None]]]:
+        loops: dict[str, Callable[[], Awaitable[None]]] = {"watch": lambda: watch_loop(self.metrics)}
+        if Stream.EVENTS in role.streams:
+            loops |= {"reader": self.reader.run, "relay": self.relay.run, "sweep": self._sweep}
+        if Stream.OUT in role.streams:
+            loops |= {"courier": self.courier.run}
+        if role.has_files:
+            loops |= {"media": self._keep_files}
+        return loops
+
+    async def _open_doors(self) -> None:
         public = new_application(max_body=self.settings.limits.body_bytes)
         public.add_routes([*self.activitypub.routes(), *health_routes(self.missing)])
         files, host = MediaDoor(self.keeper), self.settings.media_origin.partition("://")[2]
@@ -150,22 +202,6 @@ class App:
             door = self.settings.matrix.listen
             await self._open(self.matrix.application(), door.host, door.port, "$.matrix.listen")
             await self.matrix.start()
-        if self.settings.metrics.port:
-            shown = new_application()
-            shown.add_routes(metrics_routes(self._expose))
-            await self._open(shown, self.settings.metrics.host, self.settings.metrics.port, "$.metrics")
-        await self.store.claims.start(tuple(Stream))
-        loops: dict[str, Callable[[], Awaitable[None]]] = {
-            "reader": self.reader.run,
-            "relay": self.relay.run,
-            "courier": self.courier.run,
-            "sweep": self._sweep,
-            "media": self._keep_files,
-            "watch": lambda: watch_loop(self.metrics),
-        }
-        self._tasks = [asyncio.create_task(self._keep(name, loop), name=name) for name, loop in loops.items()]
-        self.operations.since = self.clock.now()
-        _log.info("node.started", version=self.version, host=self.settings.listen.host, port=self.address[1])
 
     async def _open(self, application: web.Application, host: str, port: int, key: str) -> None:
         server = Server(application, host, port)
@@ -213,7 +249,7 @@ class App:
         found = dict(self._trouble)
         if not self._tasks:
             found["node"] = "is starting or stopping"
-        if self.matrix is not None and not self.matrix.is_reached:
+        if self.matrix is not None and self._role.has_doors and not self.matrix.is_reached:
             found["homeserver"] = "has not answered yet, or does not reach this node"
         return found
 
@@ -320,8 +356,22 @@ async def operate(settings: Settings) -> AsyncIterator[Operations]:
             await app.activitypub.stop()
 
 
-async def run(settings: Settings) -> None:
+def _require(settings: Settings, role: Role) -> None:
+    """Raises OperatorError for a part of a node that has to be whole."""
+    if role is Role.ALL:
+        return
+    if not settings.storage.url:
+        raise OperatorError(
+            f"a node on a SQLite file is one process and cannot run as {role} alone",
+            remedy="Leave --role out, or move to PostgreSQL first: folkmoot db copy.",
+        )
+    if settings.development.loopback:
+        raise OperatorError("the built-in place lives in one process", remedy="Leave --role out, or take `loopback` out of [development].")
+
+
+async def run(settings: Settings, role: Role = Role.ALL) -> None:
     """Runs until SIGTERM or SIGINT, then drains. Raises OperatorError when it cannot start."""
+    _require(settings, role)
     configure(settings.log.level, form=settings.log.format)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -329,7 +379,7 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     async with open_app(settings) as app:
         try:
-            await app.start()
+            await app.start(role)
             await stopping.wait()
         finally:
             await app.stop()

@@ -15,21 +15,34 @@ __all__ = ["demo", "run", "settings", "status"]
 
 
 @click.command()
+@click.option(
+    "--role",
+    type=click.Choice(["all", "door", "relay", "courier"]),
+    default="all",
+    show_default=True,
+    help="What this process does, where several share one PostgreSQL database.",
+)
 @click.pass_context
-def run(context: click.Context) -> None:
+def run(context: click.Context, role: str) -> None:
     """Run the node until it is told to stop.
 
     On SIGTERM or Ctrl-C it takes no new work, finishes what is under way and ends.
 
+    On PostgreSQL a node may be several processes, on one machine or many. Each
+    does everything, or one thing: `door` takes what comes in, `relay` reads and
+    decides, `courier` sends. They share the work; when one dies, the others have
+    its part within seconds. At least one of each must run.
+
     \b
-    Example:
+    Examples:
       folkmoot --settings /etc/folkmoot/folkmoot.toml run
+      folkmoot run --role courier
     """
     settings = settings_of(context)
     # The composition root loads every adapter: only the command that needs it pays for that.
     from bridge import app  # noqa: PLC0415
 
-    asyncio.run(app.run(settings))
+    asyncio.run(app.run(settings, app.Role(role)))
 
 
 @click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
@@ -65,7 +78,8 @@ def status(context: click.Context, json: bool) -> None:
         print_json(found)
         return
     since = f", for {span((datetime.now(UTC) - found.started_at).total_seconds())}" if found.started_at else ""
-    click.echo(f"{safe(found.domain)}: folkmoot {found.version}, {'running' + since if found.running else 'not running'}")
+    here = " on this machine" if settings_of(context).storage.url else ""
+    click.echo(f"{safe(found.domain)}: folkmoot {found.version}, {'running' + since if found.running else 'not running' + here}")
     click.echo(f"{found.communities} communities, {found.backlog.holds} holds, {found.backlog.dead} dead letters")
     rows = [(name, str(count), span(found.backlog.oldest.get(name, 0)) if count else "") for name, count in found.backlog.rows.items()]
     click.echo(table(("STREAM", "WAITING", "OLDEST"), rows))

@@ -87,3 +87,11 @@ def test_a_server_that_would_lose_events_is_refused_with_what_to_set(folder: Pat
     assert "synchronous_commit=off is refused" in refused.output
     assert "Set synchronous_commit=on" in refused.output
     assert refused.exit_code == 2
+
+
+def test_a_node_on_a_file_is_one_process_and_says_so(folder: Path) -> None:
+    refused = run(folder, "run", "--role", "courier")
+
+    assert "one process and cannot run as courier alone" in refused.output
+    assert "folkmoot db copy" in refused.output
+    assert refused.exit_code == 2
