@@ -27,6 +27,7 @@ from protocols.activitypub.ghosts import Ghosts
 from protocols.activitypub.ids import activity_url, host_of, instance_url, is_ours, native, object_url
 from protocols.activitypub.inbox import Inbox
 from protocols.activitypub.keyring import Keyring
+from protocols.activitypub.knocking import Knocking
 from protocols.activitypub.lookup import find
 from protocols.activitypub.publication import Fill, Publication
 from protocols.activitypub.sending import Sender, inbox_of
@@ -70,6 +71,7 @@ class ActivityPubAdapter:
         self._clock = clock
         self.signers = Signers(store.keys)
         development = settings.development
+        knocking = Knocking(client, clock)
         self.fetcher = Fetcher(
             client,
             self.signers,
@@ -78,8 +80,9 @@ class ActivityPubAdapter:
             most_bytes=settings.limits.fetch_bytes,
             plain=development.origins if development.enabled else (),
             metrics=metrics,
+            knocking=knocking,
         )
-        self._sender = Sender(client, self.signers, self.fetcher, directory=store.directory, me=node, clock=clock)
+        self._sender = Sender(knocking, self.signers, self.fetcher, directory=store.directory, me=node, clock=clock)
         self._ghosts = Ghosts(node, store.directory, self.signers, clock)
         homeserver = settings.matrix.server_name if settings.matrix is not None else ""
         self._publication = Publication(node, store, self.signers, fill, server_name=homeserver)

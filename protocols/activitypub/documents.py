@@ -30,6 +30,7 @@ from protocols.activitypub.ids import (
     shared_inbox,
     thread_url,
 )
+from protocols.activitypub.translate.actor import RFC9421
 from protocols.activitypub.wire import ACTIVITY_STREAMS, ACTOR_CONTEXT, Document, stamp
 from protocols.richtext import Dialect, clean
 
@@ -60,7 +61,7 @@ __all__ = [
 MOST_INLINE = 20
 """Announces a group's outbox carries inline; Lemmy reads nothing else."""
 
-_IMPLEMENTS = [{"href": "https://datatracker.ietf.org/doc/html/rfc9421", "name": "RFC-9421: HTTP Message Signatures"}]
+_IMPLEMENTS = [{"href": RFC9421, "name": "RFC-9421: HTTP Message Signatures"}]
 
 
 class PublicKeys(msgspec.Struct, frozen=True):

@@ -24,10 +24,11 @@ from bridge.net.guard import origin
 from bridge.ports import Clock, Node
 from bridge.refs import Absent
 from protocols.activitypub.ids import host_of, instance_url, is_ours, native
+from protocols.activitypub.knocking import Knocking
 from protocols.activitypub.parsing import parse
 from protocols.activitypub.recent import Recent
-from protocols.activitypub.signers import Signers, signing
-from protocols.activitypub.translate.actor import actor_from_document
+from protocols.activitypub.signers import Signers
+from protocols.activitypub.translate.actor import actor_from_document, reads_rfc9421
 from protocols.activitypub.translate.thing import Thing, decode
 from protocols.activitypub.wire import ACTIVITY_STREAMS, is_activity_type
 
@@ -59,7 +60,8 @@ class _Failure(msgspec.Struct, frozen=True):
 
 
 class Fetcher:
-    """Guarded GETs of ActivityPub JSON. `plain`: development origins that may be asked by http, as settings name them."""
+    """Guarded GETs of ActivityPub JSON. `plain`: development origins that may be asked by http, as settings name them. `knocking`: shared
+    with what sends, so that both learn once which signature a server believes."""
 
     def __init__(
         self,
@@ -71,8 +73,10 @@ class Fetcher:
         most_bytes: int = MEGABYTE,
         plain: Collection[str] = (),
         metrics: Metrics | None = None,
+        knocking: Knocking | None = None,
     ) -> None:
         self._client = client
+        self._knocking = knocking or Knocking(client, clock)
         self._signers = signers
         self._me = me
         self._clock = clock
@@ -109,6 +113,8 @@ class Fetcher:
             return Absent("its address shows an actor with another id")
         if found.type == "Tombstone":
             return Absent("its server says that the account has ended")
+        if reads_rfc9421(found):
+            self._knocking.tells(url)
         return actor_from_document(found.members) or Absent("what is there is no actor: it lacks a type, an inbox or a name")
 
     async def discovery(self, url: str) -> Thing:
@@ -168,12 +174,7 @@ class Fetcher:
 
     async def _get(self, url: str) -> Answer:
         signer = await self._signers.signer(native(instance_url(self._me)))
-        headers = {"Accept": ACCEPT}
-        answer = await self._client.get(url, headers, accept_limit=self._most_bytes, sign=signing(signer, self._clock))
-        if answer.status == 401 and "?" in answer.url:
-            without = signing(signer, self._clock, query=False)
-            answer = await self._client.get(url, headers, accept_limit=self._most_bytes, sign=without)
-        return answer
+        return await self._knocking.get(url, {"Accept": ACCEPT}, signer, accept_limit=self._most_bytes)
 
     @asynccontextmanager
     async def _turn(self, host: str) -> AsyncIterator[None]:

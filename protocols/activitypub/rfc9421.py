@@ -5,7 +5,7 @@ RFC 9421, with the profile of activitypub.md 2.2: one label, bare components, RS
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import http_sf
@@ -25,10 +25,12 @@ from bridge.errors import Unverified
 from protocols.activitypub.keys import PublicMaterial, Signer
 from protocols.activitypub.request import Claimed, Request, field
 
-__all__ = ["check", "read", "sign"]
+__all__ = ["Asked", "check", "read", "read_challenge", "sign"]
 
 MOST_HEADER = 8192
 MOST_COMPONENTS = 32
+MOST_TOKEN = 1_024
+"""Characters of a nonce or a tag that is given back as it came."""
 
 _LABEL = "sig1"
 _RSA = algorithms.RSA_V1_5_SHA256
@@ -68,19 +70,59 @@ class _Verifier(HTTPMessageVerifier):
     def validate_created_and_expires(self, sig_input: object, max_age: timedelta | None = None) -> None: ...
 
 
-def sign(request: Request, key: Signer, now: datetime) -> dict[str, str]:
-    """The headers to add: Host, Signature-Input, Signature, and Content-Digest where there is a body."""
-    private = key.private
-    algorithm = _ED25519 if isinstance(private, Ed25519PrivateKey) else _RSA
+class Asked(msgspec.Struct, frozen=True):
+    """What a server wants to see in a signature, as far as we make such: derived components beside ours, its nonce and its tag."""
+
+    components: tuple[str, ...] = ()
+    nonce: str | None = None
+    tag: str | None = None
+
+
+def read_challenge(lines: Sequence[str], key: Signer) -> Asked | None:
+    """What `Accept-Signature` asks for (RFC 9421 section 5.1); the first label that this key can serve, None when there is none.
+
+    A header we do not send, a component with parameters, another key or another algorithm is nothing that we can serve.
+    """
+    try:
+        members = http_sf.parse(", ".join(lines)[:MOST_HEADER].encode("ascii"), tltype="dictionary") if lines else {}
+    except ValueError:
+        return None
+    found = (_servable(member, key) for member in members.values()) if isinstance(members, dict) else iter(())
+    return next((asked for asked in found if asked is not None), None)
+
+
+def _servable(member: object, key: Signer) -> Asked | None:
+    components, parameters = member if isinstance(member, tuple) else (None, {})
+    if not isinstance(components, list) or len(components) > MOST_COMPONENTS:
+        return None
+    names = [name for name, more in components if isinstance(name, str) and not more and name in _DERIVED | {"content-digest", "host"}]
+    own = _algorithm_of(key).algorithm_id
+    nonce, tag = parameters.get("nonce"), parameters.get("tag")
+    if len(names) != len(components) or parameters.get("keyid", key.id) != key.id or parameters.get("alg", own) != own:
+        return None
+    if not all(value is None or (type(value) is str and len(value) <= MOST_TOKEN) for value in (nonce, tag)):
+        return None
+    more = tuple(dict.fromkeys(name for name in names if name not in {"@method", "@target-uri", "content-digest"}))
+    return Asked(more, nonce, tag)
+
+
+def _algorithm_of(key: Signer) -> type[HTTPSignatureAlgorithm]:
+    return _ED25519 if isinstance(key.private, Ed25519PrivateKey) else _RSA
+
+
+def sign(request: Request, key: Signer, now: datetime, asked: Asked | None = None) -> dict[str, str]:
+    """The headers to add: Host, Signature-Input, Signature, and Content-Digest where there is a body; and what was `asked` for."""
     added = {"Host": request.host}
     message = _Message(request.method, f"{request.scheme}://{request.host}{request.target}", added)
-    keys = MappingKeyResolver(public_keys={}, private_keys={key.id: private})
-    HTTPMessageSigner(signature_algorithm=algorithm, key_resolver=keys).sign(
+    keys = MappingKeyResolver(public_keys={}, private_keys={key.id: key.private})
+    HTTPMessageSigner(signature_algorithm=_algorithm_of(key), key_resolver=keys).sign(
         message,
         key_id=key.id,
         created=now,
         label=_LABEL,
-        covered_component_ids=("@method", "@target-uri"),
+        covered_component_ids=("@method", "@target-uri", *(asked.components if asked is not None else ())),
+        nonce=asked.nonce if asked is not None else None,
+        tag=asked.tag if asked is not None else None,
         # The library adds Content-Digest (SHA-256) and covers it.
         body=(request.body or b"") if request.carries_body else None,
     )

@@ -12,14 +12,15 @@ from bridge.errors import Gone, Invariant, PeerError, Refused, StorageError, Too
 from bridge.model.actor import Actor
 from bridge.model.ids import ACTIVITYPUB, Native
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped, Snooze
-from bridge.net.client import Answer, Client
+from bridge.net.client import Answer
 from bridge.net.guard import origin
 from bridge.ports import Clock, Directory, Node
 from bridge.refs import Wire
 from protocols.activitypub.fetching import Fetcher
 from protocols.activitypub.ids import host_of, is_ours, native
+from protocols.activitypub.knocking import Knocking
 from protocols.activitypub.recent import Recent
-from protocols.activitypub.signers import Signers, signing
+from protocols.activitypub.signers import Signers
 from protocols.activitypub.translate.thing import decode
 
 __all__ = ["Sender", "inbox_of"]
@@ -52,8 +53,8 @@ def inbox_of(actor: Actor, me: Node, *, alone: bool) -> Destination | None:
 class Sender:
     """Delivers what `write` made. Outcomes by status: activitypub.md 5.3.6."""
 
-    def __init__(self, client: Client, signers: Signers, fetcher: Fetcher, *, directory: Directory, me: Node, clock: Clock) -> None:
-        self._client = client
+    def __init__(self, knocking: Knocking, signers: Signers, fetcher: Fetcher, *, directory: Directory, me: Node, clock: Clock) -> None:
+        self._knocking = knocking
         self._signers = signers
         self._fetcher = fetcher
         self._directory = directory
@@ -86,10 +87,7 @@ class Sender:
         # Signing holds the processor for a third of a millisecond: with hundreds of deliveries starting at once, the inbox gets its turn between.
         async with self._turn:
             await asyncio.sleep(0)
-        answer = await self._client.post(url, body, HEADERS, sign=signing(signer, self._clock))
-        if answer.status == HTTPStatus.UNAUTHORIZED and "?" in url:
-            answer = await self._client.post(url, body, HEADERS, sign=signing(signer, self._clock, query=False))
-        return answer
+        return await self._knocking.post(url, body, HEADERS, signer)
 
     async def _outcome(self, answer: Answer, speaker: Native, item: Item, destination: Destination) -> Outcome:
         said = f"{destination.host} answered {answer.status}"

@@ -7,7 +7,7 @@ GoToSocial 0.20 keeps public keys and answers 401 to a new one for the same acto
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,16 +15,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bridge.errors import Invariant
 from bridge.logs import logger
 from bridge.model.ids import Native
-from bridge.net.client import Sign
-from bridge.ports import Clock, Keys
+from bridge.ports import Keys
 from protocols.activitypub.documents import PublicKeys
 from protocols.activitypub.ids import key_id
 from protocols.activitypub.keys import PrivateMaterial, Signer, load_private_key, new_ed25519, new_rsa, public_multikey, public_pem
 from protocols.activitypub.recent import Recent
-from protocols.activitypub.request import Request
-from protocols.activitypub.signatures import sign_draft
 
-__all__ = ["Signers", "signing"]
+__all__ = ["Signers"]
 
 MOST_AT_HAND = 2_048
 """Actors whose keys stay in memory, about 4 kB each."""
@@ -79,19 +76,3 @@ class Signers:
             raise Invariant(f"the {kind} key of {owner} was kept and is not there")
         _log.info("key.made", kind=kind)
         return kept
-
-
-def signing(signer: Signer, clock: Clock, *, query: bool = True) -> Sign:
-    """For `bridge.net`: signs each hop and each try anew, in the form every peer accepts (activitypub.md 2.1).
-
-    `query=False` leaves the query out of what is signed, the second try after a 401 (Misskey verifies the path alone).
-    """
-
-    def sign(method: str, url: str, _headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
-        scheme, _, rest = url.partition("://")
-        authority = rest.partition("/")[0].partition("?")[0]
-        host = authority.removesuffix(":443") if scheme == "https" else authority.removesuffix(":80")
-        request = Request(method=method, target=rest[len(authority) :] or "/", host=host, body=body or None, scheme=scheme)
-        return sign_draft(request, signer, clock.now(), query=query)
-
-    return sign

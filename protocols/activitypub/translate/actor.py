@@ -25,6 +25,8 @@ _KINDS = {
 }
 _SAYS = {Mark.NOBRIDGE: re.compile(r"#nobridge\b", re.IGNORECASE), Mark.NOBOT: re.compile(r"#nobot\b", re.IGNORECASE)}
 MOST_NAME = 100
+RFC9421 = "https://datatracker.ietf.org/doc/html/rfc9421"
+"""The name that FEP-844e gives to it."""
 
 
 def actor_from_document(document: Mapping[str, object]) -> Actor | None:
@@ -59,6 +61,12 @@ def actor_from_document(document: Mapping[str, object]) -> Actor | None:
         marks=frozenset(marks),
         joined_network=moment_of(seen.text("published")),
     )
+
+
+def reads_rfc9421(seen: Thing) -> bool:
+    """Whether an actor says that its server reads the standard form of signatures (FEP-844e)."""
+    generator = seen.thing("generator")
+    return generator is not None and RFC9421 in generator.ids("implements")
 
 
 def page_of(seen: Thing) -> str | None:

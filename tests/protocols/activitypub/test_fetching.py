@@ -85,12 +85,13 @@ async def test_a_server_that_signs_paths_alone_is_asked_again_without_the_query(
     url = peer.serve("/o/1?page=2", {"error": "Unauthorized"}, status=401)
     with pytest.raises(Refused, match="answered 401"):
         await (await desk.fetcher()).document(url)
-    first, second = [read_signature(request, peer.origin, desk.clock.now()).signature for request in peer.asked]
-    assert first != second
+    first, second, third = [read_signature(request, peer.origin, desk.clock.now()) for request in peer.asked]
+    assert first.signature != second.signature
+    assert third.scheme == "rfc9421", "the last knock"
     peer.serve("/o/2", {"error": "Unauthorized"}, status=401)
     with pytest.raises(Refused):
         await (await desk.fetcher()).document(f"{peer.origin}/o/2")
-    assert peer.paths.count("/o/2") == 1
+    assert peer.paths.count("/o/2") == 2, "there is no query to leave out"
 
 
 # ------------------------------------------------------------------------------------------------- what is not believed

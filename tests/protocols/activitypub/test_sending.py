@@ -90,9 +90,10 @@ async def test_every_attempt_is_signed_anew(house: House, peer: Peer) -> None:
 async def test_an_inbox_with_a_query_is_tried_both_ways(house: House, peer: Peer) -> None:
     peer.inbox = (401, {})
     assert isinstance(await send(house, f"{peer.origin}/inbox?to=sam"), Retry)
-    assert len(peer.asked) == 2
+    drafts = [request for request in peer.asked if not request.lines("signature-input")]
+    assert len(drafts) == 2
     await send(house, f"{peer.origin}/inbox")
-    assert len(peer.asked) == 3
+    assert len([request for request in peer.asked if not request.lines("signature-input")]) == 3
 
 
 # ------------------------------------------------------------------------------------------------------------ the outcomes
@@ -108,12 +109,13 @@ async def test_every_yes_is_delivered(house: House, peer: Peer, status: int) -> 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 406, 409, 413, 415, 422, 501])
 async def test_what_will_never_be_taken_ends_this_item_alone(house: House, peer: Peer, status: int) -> None:
     """GoToSocial 0.20 answers 400 to a Like of something it does not have: not our fault, and never worth a retry."""
+    await send(house, f"{peer.origin}/inbox")
     peer.inbox = (status, {})
     outcome = await send(house, f"{peer.origin}/inbox")
     assert isinstance(outcome, Dead)
     assert not outcome.gone
     assert f"{peer.host} answered {status}" in outcome.why
-    assert len(peer.asked) == 1
+    assert len(peer.asked) == 2, "of a server that believed us before, it is about the activity"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 
 from protocols.activitypub.ids import native
 from protocols.activitypub.keys import PublicKey, load_public_key, new_rsa, read_multikey
+from protocols.activitypub.knocking import signing
 from protocols.activitypub.signatures import Request, read_signature, verify
-from protocols.activitypub.signers import Signers, signing
+from protocols.activitypub.signers import Signers
 from storage import SqlStore, open_memory, open_store
 from tests.protocols.activitypub.house import Hand
 
