@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -18,10 +18,13 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from bridge.errors import BridgeError, Conflict, Full, Invariant, OperatorError, StoreDown
 
-__all__ = ["Database", "open_engine", "translated"]
+__all__ = ["BUSY_MS", "Database", "open_engine", "translated"]
 
 T = TypeVar("T")
 P = TypeVar("P")
+
+BUSY_MS: Final = 10_000
+"""How long a statement waits for another process's lock."""
 
 _FULL = frozenset({"53100", "53200"})
 """SQLSTATE of PostgreSQL: disk full, out of memory."""
@@ -45,8 +48,8 @@ class Database(Protocol):
         whatever `write` does meanwhile."""
         ...
 
-    async def truncate(self) -> None:
-        """What was erased must leave the write-ahead log as well."""
+    async def truncate(self) -> bool:
+        """What was erased must leave the write-ahead log as well. False while somebody reads what was (a backup): ask again."""
         ...
 
     async def close(self) -> None: ...
@@ -80,7 +83,7 @@ def _pragmas(raw: sqlite3.Connection, *, in_memory: bool, synchronous: str, writ
         row = raw.execute(f"PRAGMA {pragma}").fetchone()
         return None if row is None else row[0]
 
-    ask("busy_timeout=10000")
+    ask(f"busy_timeout={BUSY_MS}")
     mode = ask("journal_mode=WAL")
     if not in_memory and mode != "wal":
         raise OperatorError(

@@ -36,8 +36,8 @@ class Inline:
         await asyncio.sleep(0)
         return self._run(lambda connection: work(connection, [value])[0])
 
-    async def truncate(self) -> None:
-        return
+    async def truncate(self) -> bool:
+        return True
 
     async def close(self) -> None:
         self._connection.close()

@@ -67,8 +67,9 @@ class Lines:
     async def gather(self, work: Callable[[Connection, list[P]], list[T]], value: P) -> T:
         return cast(T, await self._gathers.put(Job(work, (value,))))
 
-    async def truncate(self) -> None:
+    async def truncate(self) -> bool:
         """Nothing to do: the server's own vacuum and checkpoints overwrite what was erased."""
+        return True
 
     async def close(self) -> None:
         """Finishes what was asked for. A second call does nothing."""

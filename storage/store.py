@@ -53,6 +53,7 @@ class SqlStore:
         """`closed` is called after the last transaction has ended."""
         self.database = database
         self._closed = closed
+        self._owes_truncation = False
         self.claims = claims or Everything()
         self.journal = SqlJournal(database, hints or Hints(clock), secret_key, free, min_free_percent, claims=self.claims)
         self.deliveries = SqlDeliveries(database)
@@ -63,11 +64,14 @@ class SqlStore:
         self.media = SqlMedia(database)
 
     async def sweep(self, now: datetime, retention: Retention | None = None) -> Swept:
-        """One bounded round of forgetting; call it every minute or so. What it erased has left the write-ahead log too."""
+        """One bounded round of forgetting; call it every minute or so. What it erased has left the write-ahead log too, or does so in a
+
+        later round, while a backup is being made.
+        """
         rules = retention or Retention()
         swept = await self.database.write(lambda connection: sweep(connection, now, rules))
-        if swept.rows or swept.bodies:
-            await self.database.truncate()
+        if swept.rows or swept.bodies or self._owes_truncation:
+            self._owes_truncation = not await self.database.truncate()
         return swept
 
     async def close(self) -> None:

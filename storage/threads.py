@@ -8,15 +8,18 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from bridge.errors import StoreDown
-from storage.engine import translated
+from storage.engine import BUSY_MS, translated
 from storage.jobs import BATCH, Job, fail, finish, run_all, run_one
 
 __all__ = ["Threads"]
+
+BRIEF_MS: Final = 100
+"""How long emptying the write-ahead log waits for those who still read what is in it."""
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -45,8 +48,8 @@ class Threads:
     async def gather(self, work: Callable[[Connection, list[P]], list[T]], value: P) -> T:
         return await self._put(self._writes, Job(work, (value,)))  # type: ignore[no-any-return]
 
-    async def truncate(self) -> None:
-        await self._put(self._writes, Job(_checkpoint, None))
+    async def truncate(self) -> bool:
+        return await self._put(self._writes, Job(_checkpoint, None))  # type: ignore[no-any-return]
 
     async def close(self) -> None:
         """Finishes what was asked for, folds the write-ahead log into the file, ends the threads."""
@@ -130,7 +133,7 @@ def _commit(connection: Connection, batch: Sequence[Job]) -> None:
 
 def _alone(connection: Connection, job: Job) -> None:
     if job.work is _checkpoint:
-        _checkpoint(connection)
+        job.result = _checkpoint(connection)
         _tell([job])
         return
     try:
@@ -142,10 +145,16 @@ def _alone(connection: Connection, job: Job) -> None:
     _tell([job])
 
 
-def _checkpoint(connection: Connection) -> None:
+def _checkpoint(connection: Connection) -> bool:
+    """Never waits long for a reader of an older state: a backup may take minutes, and doors wait for this thread."""
     raw = connection.connection.dbapi_connection
-    if raw is not None:
-        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if raw is None:
+        return False
+    raw.execute(f"PRAGMA busy_timeout={BRIEF_MS}")
+    try:
+        return not raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={BUSY_MS}")
 
 
 def _tell(batch: Sequence[Job]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,30 +14,46 @@ from bridge.app import App, open_app
 from bridge.commands.founding import lay_out
 from bridge.founding import Answers, found_secrets, settings_for
 from bridge.homeserver import free_port
-from bridge.settings import Development, Settings
+from bridge.settings import ActivityPub, Development, Grace, Settings
 
 __all__ = ["found_node", "running_node"]
 
 
-async def found_node(folder: Path, *, change: Callable[[Settings], Settings] = lambda settings: settings) -> Settings:
-    """Settings and keys below `folder`, as `folkmoot init` writes them; the built-in place is open. `change` sees the settings last."""
-    return await asyncio.to_thread(_found, folder, change)
+async def found_node(
+    folder: Path,
+    *,
+    port: int = 0,
+    peers: Iterable[str] = (),
+    change: Callable[[Settings], Settings] = lambda settings: settings,
+) -> Settings:
+    """Settings and keys below `folder`, as `folkmoot init` writes them; the built-in place is open, and words cross at once.
+
+    `peers` are the origins it may meet by plain http; `change` sees the settings last.
+    """
+    return await asyncio.to_thread(_found, folder, port or free_port(), tuple(peers), change)
 
 
-def _found(folder: Path, change: Callable[[Settings], Settings]) -> Settings:
+def _found(folder: Path, port: int, peers: tuple[str, ...], change: Callable[[Settings], Settings]) -> Settings:
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
     own = f"http://127.0.0.1:{port}"
     answers = Answers(f"127.0.0.1:{port}", "", "", str(folder / "data"), f"127.0.0.1:{port}")
-    development = Development(enabled=True, networks=("127.0.0.0/8",), origins=(own,), loopback=True)
-    chosen = settings_for(answers, development)
-    return lay_out(folder / "folkmoot.toml", change(msgspec.structs.replace(chosen, data_dir="data")), found_secrets(os.urandom))
+    development = Development(enabled=True, networks=("127.0.0.0/8",), origins=(own, *peers), loopback=True)
+    chosen = msgspec.structs.replace(
+        settings_for(answers, development),
+        data_dir="data",
+        grace=Grace(default=0),
+        activitypub=ActivityPub(first_retry=0.2, longest_retry=0.5),
+    )
+    return lay_out(folder / "folkmoot.toml", change(chosen), found_secrets(os.urandom))
 
 
 @asynccontextmanager
-async def running_node(settings: Settings) -> AsyncIterator[App]:
-    """From its doors open to its doors shut."""
+async def running_node(settings: Settings, *rooms: str) -> AsyncIterator[App]:
+    """From its doors open to its doors shut; the built-in place begins anew each time, with these rooms."""
     async with open_app(settings) as node:
+        assert node.loopback is not None
+        for room in rooms:
+            node.loopback.hall.open(room)
         await node.start()
         try:
             yield node
