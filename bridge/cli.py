@@ -11,6 +11,7 @@ from typing import IO, Any
 import click
 
 from bridge.commands.backup import backup, restore
+from bridge.commands.check import check
 from bridge.commands.community import community
 from bridge.commands.database import db
 from bridge.commands.deliveries import deliveries
@@ -78,7 +79,7 @@ def root(settings: Path) -> None:
     """
 
 
-for command in (init, run, demo, status, settings, community, events, deliveries, holds, media, db, backup, restore):
+for command in (init, run, demo, status, settings, community, events, deliveries, holds, media, db, backup, restore, check):
     root.add_command(command)
 
 

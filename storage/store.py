@@ -32,7 +32,7 @@ from storage.postgres import Server, local_folder, require_safe
 from storage.retention import Retention, Swept, sweep
 from storage.threads import Threads
 
-__all__ = ["SqlStore", "connect_store", "open_store"]
+__all__ = ["SqlStore", "connect_store", "open_store", "probe_database"]
 
 
 class SqlStore:
@@ -186,6 +186,15 @@ async def connect_store(
         claims=SharedClaims(server, hints.ring_here),
         closed=stop,
     )
+
+
+async def probe_database(url: str, *, password: str = "") -> None:
+    """Looks whether a PostgreSQL lets us in and is safe, and writes nothing. Raises OperatorError, StoreDown."""
+    database = Lines(Server(url, password), readers=1)
+    try:
+        await database.read(require_safe)
+    finally:
+        await database.close()
 
 
 def _parse(address: str | Path) -> tuple[Path, dict[str, str]]:

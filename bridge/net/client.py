@@ -26,7 +26,7 @@ from yarl import URL
 
 from bridge.errors import BadSetting, Invariant, Malformed, Refused, TooLarge, Unreachable
 from bridge.logs import logger
-from bridge.net.guard import AddressRefused, Policy, admit, socket_factory
+from bridge.net.guard import HTTPS_PORT, AddressRefused, Policy, admit, socket_factory
 from bridge.net.resolver import GuardedResolver
 
 __all__ = ["LONGEST_WAIT", "MEGABYTE", "Answer", "Client", "Limits", "Sign", "retry_after", "user_agent"]
@@ -132,6 +132,18 @@ class Client:
                 await session.close()
         if self._resolver is not None:
             await self._resolver.close()
+
+    async def look_up(self, host: str) -> tuple[str, ...]:
+        """The public addresses of a name, as a request would find them. Raises Refused when it leads inward, Unreachable when nowhere."""
+        if self._resolver is None:
+            raise Invariant("the outbound client is used outside of `async with Client(…)`")
+        try:
+            found = await self._resolver.resolve(host, HTTPS_PORT)
+        except AddressRefused as problem:
+            raise Refused(str(problem)) from problem
+        except (TimeoutError, OSError) as problem:
+            raise _unreachable(f"{host} has no address", problem) from problem
+        return tuple(dict.fromkeys(each["host"] for each in found))
 
     def operator_session(self) -> aiohttp.ClientSession:
         """A session for the origins the operator set (`Policy.operator_origins`), unguarded for them, shut for others.
