@@ -22,17 +22,20 @@ from bridge.refs import Absent, Need, Reading, Refs, Wire, Writing
 from bridge.settings import Settings
 from protocols.activitypub.capabilities import capabilities
 from protocols.activitypub.discovery import Discovery
+from protocols.activitypub.documents import multikey
 from protocols.activitypub.fetching import Fetcher, Missing
 from protocols.activitypub.ghosts import Ghosts
 from protocols.activitypub.ids import activity_url, host_of, instance_url, is_ours, native, object_url
 from protocols.activitypub.inbox import Inbox
 from protocols.activitypub.keyring import Keyring
+from protocols.activitypub.keys import public_multikey
 from protocols.activitypub.knocking import Knocking
 from protocols.activitypub.lookup import find
 from protocols.activitypub.publication import Fill, Publication
 from protocols.activitypub.sending import Sender, inbox_of
 from protocols.activitypub.server import Server
 from protocols.activitypub.signers import Signers
+from protocols.activitypub.translate.announce import KEY
 from protocols.activitypub.translate.read import read_activity, read_object
 from protocols.activitypub.translate.thing import decode
 from protocols.activitypub.translate.write import write
@@ -170,6 +173,8 @@ class ActivityPubAdapter:
                 return await self.fetcher.actor(url)
             case Need("document", (url,)) if is_ours(self.me, url):
                 return await self._own(url)
+            case Need("document", (url,)) if url.startswith(KEY):
+                return await self._key(url.removeprefix(KEY))
             case Need("document", (url,)) if host_of(url):
                 return await self._fetch_document(url)
             case _:
@@ -182,6 +187,13 @@ class ActivityPubAdapter:
             return b""
         except PeerError as refusal:
             return Absent(refusal.public)
+
+    async def _key(self, key_id: str) -> bytes | Absent:
+        try:
+            key = await self.keyring.key(key_id)
+        except PeerError as refusal:
+            return Absent(refusal.public)
+        return encode(multikey(key.id, key.owner, public_multikey(key.material)))
 
     async def _own(self, url: str) -> bytes | Absent:
         if url == instance_url(self.me):

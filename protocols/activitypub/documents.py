@@ -48,6 +48,7 @@ __all__ = [
     "instance_actor",
     "jrd",
     "moderators",
+    "multikey",
     "node_jrd",
     "nodeinfo",
     "nodeinfo_links",
@@ -88,9 +89,13 @@ def _actor(me: Node, actor: str, kind: str, name: str, keys: PublicKeys, *, inbo
         "generator": {"type": "Application", "name": "Folkmoot", "implements": _IMPLEMENTS},
     }
     if keys.ed25519:
-        proof = {"id": proof_key_id(actor), "type": "Multikey", "controller": actor, "publicKeyMultibase": keys.ed25519}
-        document["assertionMethod"] = [proof]
+        document["assertionMethod"] = [multikey(proof_key_id(actor), actor, keys.ed25519)]
     return document
+
+
+def multikey(name: str, owner: str, multibase: str) -> Document:
+    """A key as FEP-521a shows it."""
+    return {"id": name, "type": "Multikey", "controller": owner, "publicKeyMultibase": multibase}
 
 
 def instance_actor(me: Node, keys: PublicKeys) -> Document:

@@ -25,6 +25,8 @@ from bridge.ports import Clock, Deliveries, Directory, Intake, Journal, Node
 from protocols.activitypub.envelope import Envelope, key_of, read_envelope
 from protocols.activitypub.ids import host_of, native
 from protocols.activitypub.keyring import Keyring
+from protocols.activitypub.parsing import parse
+from protocols.activitypub.proofs import read_proof
 from protocols.activitypub.recent import Recent
 from protocols.activitypub.signatures import Claimed, Request, read_signature
 from protocols.activitypub.wire import ACTIVITY_STREAMS, is_activity_type
@@ -171,9 +173,10 @@ class Inbox:
             # A server that ends an account tells everybody it ever heard of, and there is no key any more to check that with.
             _log.debug("event.ignored", peer=host_of(envelope.actor), activity_kind=kind, reason="about an actor nobody here ever saw")
             return "ignored"
-        signer = await self._signer(claimed, envelope)
+        sender = await self._signer(claimed, envelope)
+        signer, signed_at = await self._proven(sender, claimed.signed_at, envelope, body, now=now)
         host = host_of(signer)
-        key = key_of(self._me.secret, envelope, signer, claimed.signed_at)
+        key = key_of(self._me.secret, envelope, signer, signed_at)
         if key in self._accepted:
             fresh = False
         else:
@@ -187,7 +190,7 @@ class Inbox:
             _log.debug("intake.repeated", peer=host, activity_kind=kind, size=len(body), age=age)
         if envelope.actor != signer:
             _log.info("actor.refused", peer=host, activity_kind=kind, reason="somebody else signed it than acts in it")
-        await self._wake(host, now)
+        await self._wake(host_of(sender), now)
         return "accepted" if fresh else "repeated"
 
     async def _is_stranger(self, key_id: str, actor: str) -> bool:
@@ -204,6 +207,32 @@ class Inbox:
             if address != envelope.actor:
                 await self._keyring.require_gone(envelope.actor)
             return envelope.actor
+
+    async def _proven(self, sender: str, sent_at: datetime, envelope: Envelope, body: bytes, *, now: datetime) -> tuple[str, datetime]:
+        """Who said it, and when they signed that. A proof of the actor counts before the signature of whoever brought it (FEP-8b32); one that
+        cannot be checked, or is not the actor's, counts for nothing. Raises Unverified for one that does not match."""
+        if b'"proof"' not in body:
+            return sender, sent_at
+        document = parse(body)
+        proof = read_proof(document, now)
+        if proof is None or host_of(proof.method) != host_of(envelope.actor):
+            return sender, sent_at
+        made_at = sent_at if sender == envelope.actor else proof.made_since(now)
+        if made_at is None:
+            return sender, sent_at
+        try:
+            owner = await self._keyring.prove(document, proof)
+        except (Gone, Unverified):
+            return sender, sent_at
+        except Unreachable:
+            if sender == envelope.actor:
+                return sender, sent_at
+            raise
+        if owner is None:
+            raise Unverified(
+                f"The proof in the activity does not match the key {proof.method}.", private="the proof does not match the key"
+            )
+        return (owner, made_at) if owner == envelope.actor else (sender, sent_at)
 
     async def _wake(self, host: str, now: datetime) -> None:
         """Who speaks to us can hear us: what waits for that server need not wait any longer. Asked rarely, written only when it does."""

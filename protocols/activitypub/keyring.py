@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -22,6 +22,7 @@ from protocols.activitypub.ids import host_of, is_ours
 from protocols.activitypub.keydocument import shown_in
 from protocols.activitypub.keys import PublicKey, load_public_key, public_pem
 from protocols.activitypub.parsing import parse
+from protocols.activitypub.proofs import Proof, check
 from protocols.activitypub.recent import Recent
 from protocols.activitypub.signatures import Claimed, Verified, verify
 from protocols.activitypub.translate.thing import Thing
@@ -109,6 +110,20 @@ class Keyring:
             verified = verify(claimed, newer)
         await self._keep(claimed.key_id)
         return verified
+
+    async def prove(self, document: Mapping[str, object], proof: Proof) -> str | None:
+        """Who made this proof: the owner of its key. None when it does not match the key, not even the one their server shows now.
+
+        Raises as `key` does.
+        """
+        key = await self.key(proof.method)
+        if not check(document, proof, key.material):
+            newer = await self.key(proof.method, refetch=True)
+            if newer == key or not check(document, proof, newer.material):
+                return None
+            key = newer
+        await self._keep(proof.method)
+        return key.owner
 
     async def key(self, key_id: str, *, refetch: bool = False) -> PublicKey:
         """From memory, else from the store, else from its server; with `refetch` from its server, unless that was asked just now.

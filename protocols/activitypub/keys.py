@@ -5,6 +5,7 @@ https://www.w3.org/TR/vc-data-integrity/#multikey · https://w3id.org/fep/521a �
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TypeAlias
 
 import msgspec
@@ -27,6 +28,7 @@ __all__ = [
     "PublicKey",
     "PublicMaterial",
     "Signer",
+    "from_multibase",
     "load_private_key",
     "load_public_key",
     "new_ed25519",
@@ -34,6 +36,7 @@ __all__ = [
     "public_multikey",
     "public_pem",
     "read_multikey",
+    "to_multibase",
 ]
 
 RSA_BITS = 2048
@@ -42,6 +45,9 @@ RSA_BITS = 2048
 LEAST_BITS, MOST_BITS = 2048, 8192
 MOST_EXPONENT_BITS = 64
 """A key with an exponent as long as itself would make each of our checks as dear as a signature of its owner."""
+
+MOST_MULTIKEY = 1_500
+"""Characters; an RSA key of 8192 bits takes about 1,430."""
 
 MOST_PEM = 4096
 """Characters; an 8192-bit SPKI takes about 1,500."""
@@ -112,25 +118,41 @@ def load_public_key(pem: str) -> PublicMaterial:
     return key
 
 
-def public_multikey(private: Ed25519PrivateKey) -> str:
-    """The `publicKeyMultibase` of an Ed25519 key: `z6Mk…`."""
-    raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return "z" + _to_base58(_ED25519_PREFIX + raw)
+def public_multikey(key: PrivateMaterial | PublicMaterial) -> str:
+    """The `publicKeyMultibase` of a key (FEP-521a): `z6Mk…` for Ed25519, `z4MX…` for RSA."""
+    public = key.public_key() if isinstance(key, PrivateMaterial) else key
+    if isinstance(public, RSAPublicKey):
+        return to_multibase(_RSA_PREFIX + public.public_bytes(Encoding.DER, PublicFormat.PKCS1))
+    return to_multibase(_ED25519_PREFIX + public.public_bytes(Encoding.Raw, PublicFormat.Raw))
 
 
-def read_multikey(multibase: str) -> Ed25519PublicKey:
-    """The reverse of `public_multikey`. Raises Unverified with the reason."""
-    # Bound before decoding: base58 is quadratic in its length.
-    if not multibase.startswith("z") or len(multibase) > 64:
-        raise Unverified("The multikey is not an Ed25519 key in base58btc (z6Mk…).")
-    raw = _from_base58(multibase[1:])
+def read_multikey(multibase: str) -> PublicMaterial:
+    """The reverse of `public_multikey`, with the bounds of `load_public_key`. Raises Unverified with the reason."""
+    raw = from_multibase(multibase, MOST_MULTIKEY, "multikey")
+    if raw.startswith(_RSA_PREFIX):
+        lines = b64encode(raw[len(_RSA_PREFIX) :]).decode("ascii")
+        return load_public_key(f"-----BEGIN RSA PUBLIC KEY-----\n{lines}\n-----END RSA PUBLIC KEY-----\n")
     if len(raw) != 34 or not raw.startswith(_ED25519_PREFIX):
-        raise Unverified("The multikey is not an Ed25519 key in base58btc (z6Mk…).")
+        raise Unverified("The multikey is neither an Ed25519 key (z6Mk…) nor an RSA key (z4MX…) in base58btc.")
     return Ed25519PublicKey.from_public_bytes(raw[2:])
 
 
+def to_multibase(raw: bytes) -> str:
+    """Base58btc with the `z` that says so."""
+    return "z" + _to_base58(raw)
+
+
+def from_multibase(text: str, most: int, what: str) -> bytes:
+    """Base58btc after its `z`, at most so many characters. Raises Unverified."""
+    # Bound before decoding: base58 is quadratic in its length.
+    if not text.startswith("z") or len(text) > most:
+        raise Unverified(f"The {what} is not in base58btc (z…), or longer than {most} characters.")
+    return _from_base58(text[1:], what)
+
+
 _ED25519_PREFIX = b"\xed\x01"
-"""The multicodec number 0xed as a varint."""
+_RSA_PREFIX = b"\x85\x24"
+"""The multicodec numbers 0xed and 0x1205 as varints."""
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BASE58_VALUE = {letter: value for value, letter in enumerate(_BASE58)}
@@ -146,12 +168,12 @@ def _to_base58(data: bytes) -> str:
     return "1" * zeros + "".join(reversed(letters))
 
 
-def _from_base58(text: str) -> bytes:
+def _from_base58(text: str, what: str) -> bytes:
     number = 0
     for letter in text:
         digit = _BASE58_VALUE.get(letter)
         if digit is None:
-            raise Unverified("The multikey holds a character that base58 does not have.")
+            raise Unverified(f"The {what} holds a character that base58 does not have.")
         number = number * 58 + digit
     zeros = len(text) - len(text.lstrip("1"))
     return b"\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8, "big")

@@ -9,9 +9,12 @@ from __future__ import annotations
 import msgspec
 
 from bridge.changes import Change
+from bridge.errors import Unverified
 from bridge.model.event import Event
 from bridge.refs import Awaits, Ignored, Needs, Read, Reading
 from protocols.activitypub.ids import is_ours
+from protocols.activitypub.keydocument import shown_in
+from protocols.activitypub.proofs import check, read_proof
 from protocols.activitypub.translate.addressing import announced_to
 from protocols.activitypub.translate.arrival import Arrival, Spot, refused, same_server
 from protocols.activitypub.translate.message import read_said, read_update
@@ -19,8 +22,11 @@ from protocols.activitypub.translate.note import SAID
 from protocols.activitypub.translate.outgoing import Outgoing
 from protocols.activitypub.translate.reaction import read_like
 from protocols.activitypub.translate.retraction import read_delete, read_undo
-from protocols.activitypub.translate.thing import ACTOR_TYPES, Thing
+from protocols.activitypub.translate.thing import ACTOR_TYPES, Thing, decode
 from protocols.activitypub.wire import ACTIVITY_STREAMS, Document, stamp
+
+KEY = "key:"
+"""Before the id of somebody's key: the adapter answers with the key alone, as FEP-521a shows it, from what it remembers."""
 
 MOST_INSIDE = 20
 """Activities in one Announce (PieFed 1.6 sends votes in lists)."""
@@ -93,17 +99,21 @@ def _by_id(arrival: Arrival, spot: Spot, url: str) -> Reading:
 
 
 def _activity(arrival: Arrival, spot: Spot, inner: Thing, *, believed: bool) -> Reading:
+    """`believed`: its own server serves it. So is what carries a proof of its actor; anything else is asked for."""
     actor = inner.one_id("actor")
     if is_ours(arrival.me, actor):
         return Ignored("our own words coming back")
     if not inner.id or not same_server(inner.id, actor):
         return refused("O6", f"announced {inner.type} of {actor or 'nobody'} has no id on their server")
     within = _within(arrival, spot, inner, actor)
+    believed = believed or _is_proven(within, inner)
+    if waits := arrival.needs():
+        return waits
     match inner.type:
         case "Create" | "Update":
-            return _said(within, inner)
+            return _said(within, inner, believed=believed)
         case "Delete":
-            return _deleted(within, inner)
+            return read_delete(within) if believed and inner.one_id("object") != actor else _deleted(within, inner)
         case "Like" | "EmojiReact":
             return read_like(within) if believed or within.fetched(inner.id) is not None else _unproven(within, inner)
         case "Undo":
@@ -116,18 +126,34 @@ def _within(arrival: Arrival, spot: Spot, inner: Thing, actor: str) -> Arrival:
     return msgspec.structs.replace(arrival, activity=inner, actor=actor, wire=None, group=spot)
 
 
+def _is_proven(within: Arrival, inner: Thing) -> bool:
+    """Does it carry a proof by its actor, made lately? What does not hold is asked for at its origin, like everything without a proof."""
+    try:
+        proof = read_proof(inner.members, within.received_at)
+    except Unverified:
+        return False
+    if proof is None or proof.made_since(within.received_at) is None or not same_server(proof.method, within.actor):
+        return False
+    body = within.refs.document(f"{KEY}{proof.method}")
+    shown = shown_in(decode(body) or Thing({}), proof.method) if body else None
+    try:
+        return shown is not None and shown.owner == within.actor and check(inner.members, proof, shown.material())
+    except Unverified:
+        return False
+
+
 def _unproven(within: Arrival, inner: Thing) -> Reading:
     return within.needs() or Ignored(f"announced {inner.type}: {within.actor}'s server does not confirm it")
 
 
-def _said(within: Arrival, inner: Thing) -> Reading:
+def _said(within: Arrival, inner: Thing, *, believed: bool) -> Reading:
     embedded = inner.thing("object")
     if embedded is not None and embedded.type in ACTOR_TYPES:
         return refused("O9", "Update of an actor through a group")
     url = inner.one_id("object")
     if inner.type == "Create" and within.known(url) is not None:
         return Ignored("already here")
-    found = within.fetched(url) if url else None
+    found = embedded if believed and embedded is not None else within.fetched(url) if url else None
     if found is None:
         return _unproven(within, inner)
     confirmed = msgspec.structs.replace(within, activity=inner.having("object", found.members))

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bridge.errors import BridgeError, Refused
 from protocols.activitypub import cavage, rfc9421
-from protocols.activitypub.keys import Signer, load_private_key, new_ed25519, new_rsa, public_multikey, public_pem
+from protocols.activitypub.keys import Signer, load_private_key, new_ed25519, new_rsa, public_multikey, public_pem, to_multibase
+from protocols.activitypub.proofs import SUITE, digest_of
 from protocols.activitypub.request import Request
 from tests.protocols.activitypub.world import KIM, NOW, SAM
 
@@ -103,6 +104,24 @@ def sent(
     sign = cavage.sign if scheme == "draft" else rfc9421.sign
     added = sign(outgoing, signer or rsa(SAMS), at)
     return Request("POST", target, "moot.example", tuple({**headers, **added}.items()), data)
+
+
+def proven(
+    document: Mapping[str, Any], owner: str, *, at: datetime = NOW, signer: Signer | None = None, **options: object
+) -> dict[str, Any]:
+    """The same document with a proof by the Ed25519 key of `owner` (FEP-8b32)."""
+    key = signer or ed25519(owner)
+    assert isinstance(key.private, Ed25519PrivateKey)
+    said = {
+        "type": "DataIntegrityProof",
+        "cryptosuite": SUITE,
+        "verificationMethod": key.id,
+        "proofPurpose": "assertionMethod",
+        "created": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **options,
+    }
+    value = key.private.sign(digest_of(document, said))
+    return {**document, "proof": {**said, "proofValue": to_multibase(value)}}
 
 
 def without(request: Request, *names: str) -> Request:

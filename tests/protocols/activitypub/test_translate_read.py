@@ -17,6 +17,7 @@ from bridge.model.record import Follow
 from bridge.refs import Awaits, Ignored, Need, Read
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.actor import actor_from_document
+from tests.protocols.activitypub.correspondents import ed25519, material, proven
 from tests.protocols.activitypub.world import (
     ANA_GHOST,
     ANSWER,
@@ -124,6 +125,53 @@ def test_what_a_group_says_somebody_said_is_asked_for_at_its_origin() -> None:
     assert event.content.text.plain == "Real words."
     assert (event.author.native, event.place, event.channel) == (KIM.native, FAR_GROUP, GUILD.id)
     assert event.wire is None
+
+
+def shows_key(world: World, actor: str = KIM.native.id, owner: str = "") -> None:
+    signer = ed25519(actor)
+    world.documents[f"key:{signer.id}"] = msgspec.json.encode(
+        {"id": signer.id, "type": "Multikey", "controller": owner or actor, **material(signer)}
+    )
+
+
+def test_what_bears_its_authors_proof_is_believed_without_asking_its_origin() -> None:
+    """FEP-8b32: a group that passes things on unchanged spares every follower's server a fetch."""
+    world = World()
+    shows_key(world)
+    event = only(world.read(announced(proven(create(INNER), KIM.native.id))))
+    assert isinstance(event.content, Message)
+    assert event.content.text.plain == "Real words."
+    assert Need("document", (INNER["id"],)) not in world.asked
+    like = proven(deed("Like", url_of(GUILD_POST), KIM), KIM.native.id)
+    assert isinstance(only(world.read(announced(like))).content, Reaction)
+    gone = proven(deed("Delete", GUILD_POST.native.id, KIM), KIM.native.id)
+    assert isinstance(only(world.read(announced(gone))).content, Retraction)
+
+
+@pytest.mark.parametrize("how", ["changed", "old", "somebody else's", "not listed", "of another server"])
+def test_a_proof_that_does_not_hold_is_as_good_as_none(how: str) -> None:
+    """What its origin serves counts then, as for everything a group says (rule O7)."""
+    world = World()
+    world.serve(INNER)
+    forged = create({**INNER, "content": "<p>Forged words.</p>"})
+    match how:
+        case "changed":
+            shows_key(world)
+            inner = {**proven(create(INNER), KIM.native.id), "object": forged["object"]}
+        case "old":
+            shows_key(world)
+            inner = proven(forged, KIM.native.id, at=NOW - timedelta(days=8))
+        case "somebody else's":
+            shows_key(world, owner="https://b.example/u/eve")
+            inner = proven(forged, KIM.native.id)
+        case "not listed":
+            inner = proven(forged, KIM.native.id)
+        case _:
+            shows_key(world, SAM.native.id)
+            inner = proven(forged, SAM.native.id)
+    event = only(world.read(announced(inner)))
+    assert isinstance(event.content, Message)
+    assert event.content.text.plain == "Real words."
 
 
 @pytest.mark.parametrize("form", [create(INNER), INNER["id"], {**INNER, "type": "Page"}, [create(INNER)]])
