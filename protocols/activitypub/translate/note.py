@@ -28,7 +28,7 @@ from protocols.activitypub.translate.addressing import address
 from protocols.activitypub.translate.attachment import read_attachments, write_attachment
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Made, Outgoing
 from protocols.activitypub.translate.thing import Thing
-from protocols.activitypub.wire import OBJECT_CONTEXT, Document, stamp
+from protocols.activitypub.wire import OBJECT_CONTEXT, Document, is_activity_type, stamp
 from protocols.richtext import Dialect, from_html, plain_of, to_html
 
 SAID = frozenset({"Note", "Page", "Article", "Question", "Video", "Event", "Image", "Audio", "Document", "ChatMessage"})
@@ -149,8 +149,15 @@ def _body(said: Thing) -> Iterator[str]:
         yield _line(url, name)
     if said.type in _POINTED_AT:
         yield _line(page_of(said) or said.id, "")
-    if quoted := next((url for name in ("quote", "quoteUrl", "quoteUri", "_misskey_quote") if (url := said.one_id(name))), ""):
+    if quoted := _quoted(said):
         yield f"<p>RE: {_link(quoted, quoted)}</p>"
+
+
+def _quoted(said: Thing) -> str:
+    """What it quotes, by any of the names for that; by a tag alone FEP-e232 does (Mitra)."""
+    named = (said.one_id(name) for name in ("quote", "quoteUrl", "quoteUri", "_misskey_quote"))
+    tagged = (tag.text("href") for tag in said.tagged("Link") if is_activity_type(tag.text("mediaType")))
+    return next((url for url in (*named, *tagged) if url), "")
 
 
 def _line(url: str, name: str) -> str:
