@@ -13,8 +13,10 @@ from bridge.changes import (
     Change,
     DropFollow,
     DropPlace,
+    EraseIntake,
     JoinRoster,
     LeaveRoster,
+    Park,
     PutChannel,
     PutCommunity,
     PutFollow,
@@ -46,13 +48,13 @@ from bridge.model.ids import (
 )
 from bridge.model.item import Item
 from bridge.model.place import Channel, Community, Place, PlaceKind
-from bridge.model.record import Follow, Hold, Kept, Record
+from bridge.model.record import Follow, Hold, Kept, Record, Wait
 from bridge.moderation.handles import flaw
 from bridge.moderation.holds import Action
 from bridge.moderation.wording import notice
 from bridge.norms.wording import sentence
-from bridge.operations import CommunityLine, HoldLine, MediaLine, Outbound, Retirement, Status, hold_line
-from bridge.ports import Adapter, Clock, DeadLetter, Node, Store
+from bridge.operations import CommunityLine, HoldLine, IntakeLine, MediaLine, Outbound, Retirement, Status, hold_line
+from bridge.ports import Adapter, Clock, DeadLetter, Entry, Node, Store
 from bridge.relay.keeping import Keeper
 from bridge.relay.plan import place_roster
 from bridge.relay.relay import Relay
@@ -322,6 +324,32 @@ class Administration:
             kept.id, address, kept.media_type, kept.size, kept.at, kept.width, kept.height, removed_at=kept.removed_at, why=kept.why
         )
 
+    async def intake(self, *, limit: int) -> tuple[IntakeLine, ...]:
+        return tuple(_intake_line(wait, entry) for wait, entry in await self._store.journal.waits(limit))
+
+    async def intake_retry(self, *, number: int) -> IntakeLine:
+        wait, entry = await self._parked(number)
+        now = self._clock.now()
+        again = Wait(number, now, "an operator asked for it to be read again", awaited=wait.awaited)
+        await self._store.journal.commit([Park(again)])
+        _log.info("intake.retried", cursor=number, protocol=entry.intake.protocol)
+        return _intake_line(again, entry)
+
+    async def intake_drop(self, *, number: int, reason: str) -> IntakeLine:
+        wait, entry = await self._parked(number)
+        why = " ".join(reason.split())[:500]
+        if not why:
+            raise OperatorError("a reason is missing", remedy="Say why in a few words; it stays on record where the bytes do not.")
+        await self._store.journal.commit([EraseIntake(number, f"dropped by the operator: {why}")])
+        _log.info("intake.dropped", cursor=number, protocol=entry.intake.protocol)
+        return _intake_line(wait, entry)
+
+    async def _parked(self, number: int) -> tuple[Wait, Entry]:
+        found = await self._store.journal.wait(number)
+        if found is None:
+            raise OperatorError(f"nothing waits under the number {number}", remedy="`folkmoot intake list` shows what does.")
+        return found
+
     async def status(self) -> Status:
         backlog = await self._store.journal.backlog(self._clock.now())
         living = [one for one in await self._store.directory.communities() if not one.retired]
@@ -379,6 +407,22 @@ class Administration:
             section = {MATRIX: "[matrix]", LOOPBACK: "loopback = true in [development]"}.get(protocol, "[activitypub]")
             raise OperatorError(f"this node does not speak {protocol}", remedy=f"The settings need {section}.")
         return adapter, name
+
+
+def _intake_line(wait: Wait, entry: Entry) -> IntakeLine:
+    came = entry.intake
+    return IntakeLine(
+        number=wait.seq,
+        protocol=came.protocol,
+        kind=came.kind,
+        lane=came.lane,
+        received_at=came.received_at,
+        why=wait.why,
+        tries=wait.tries,
+        stuck=wait.stuck,
+        due_at=wait.due_at,
+        size=len(came.body),
+    )
 
 
 def _main_channel(node: Node, community: Community) -> ChannelId:

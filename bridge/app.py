@@ -13,7 +13,7 @@ import importlib.metadata
 import math
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
@@ -44,6 +44,7 @@ from protocols.matrix.adapter import MatrixAdapter
 from storage import SqlStore, connect_store, open_store
 from storage.files import FolderFiles
 from storage.hints import WallClock
+from storage.retention import Retention
 
 __all__ = ["App", "Role", "open_app", "operate", "run"]
 
@@ -54,6 +55,9 @@ FETCHES = 64
 """Connections that deliveries leave to fetching: whose key it is that signed must not wait behind a fan-out."""
 
 SWEEP_EVERY = 60.0
+SWEEP_ON = 1.0
+"""Seconds between two rounds of forgetting, and when the last one did not get to the end."""
+
 PRUNE_EVERY = 10.0
 SURVEY_EVERY = 3_600.0
 
@@ -258,7 +262,7 @@ class App:
         shown = self.metrics
         shown.queue_depth.clear()
         shown.queue_oldest_seconds.clear()
-        alone = {shown.holds_waiting: math.nan, shown.dead_letters: math.nan, shown.disk_free_bytes: math.nan}
+        alone = dict.fromkeys((shown.holds_waiting, shown.dead_letters, shown.intake_stuck, shown.disk_free_bytes), math.nan)
         try:
             backlog = await self.store.journal.backlog(self.clock.now())
         except StorageError as error:
@@ -268,7 +272,12 @@ class App:
                 shown.queue_depth.labels(name).set(count)
                 shown.queue_oldest_seconds.labels(name).set(backlog.oldest.get(name, 0.0))
             free = math.nan if backlog.disk_free is None else backlog.disk_free
-            alone = {shown.holds_waiting: backlog.holds, shown.dead_letters: backlog.dead, shown.disk_free_bytes: free}
+            alone = {
+                shown.holds_waiting: backlog.holds,
+                shown.dead_letters: backlog.dead,
+                shown.intake_stuck: backlog.stuck,
+                shown.disk_free_bytes: free,
+            }
         for gauge, value in alone.items():
             gauge.set(value)
         return shown.render()
@@ -290,7 +299,8 @@ class App:
         surveyed: datetime | None = None
         while True:
             try:
-                await self.keeper.prune()
+                if gone := await self.keeper.prune():
+                    _log.info("media.removed", kind="unserved", count=gone)
                 now = self.clock.now()
                 if surveyed is None or (now - surveyed).total_seconds() >= SURVEY_EVERY:
                     await self.keeper.survey()
@@ -300,20 +310,37 @@ class App:
             await self.clock.sleep(PRUNE_EVERY)
 
     async def _sweep(self) -> None:
+        pause = SWEEP_EVERY
         while True:
-            await self.clock.sleep(SWEEP_EVERY)
-            try:
-                swept = await self.store.sweep(self.clock.now())
-            except StorageError as error:
-                _log.error("store.failed", code=error.code, reason=error.private)
-                continue
-            if swept.rows or swept.bodies:
-                _log.info("store.trimmed", count=swept.rows)
+            await self.clock.sleep(pause)
+            pause = SWEEP_ON if await self.forget() else SWEEP_EVERY
+
+    async def forget(self) -> bool:
+        """One bounded round: what is done with goes when its time is over. True when there is more; what happened is in the log."""
+        try:
+            swept = await self.store.sweep(self.clock.now(), _retention(self.settings))
+        except StorageError as error:
+            _log.error("store.failed", code=error.code, reason=error.private)
+            return False
+        for kind, count in {**swept.kinds, "words": swept.bodies}.items():
+            if count:
+                _log.info("store.trimmed", kind=kind, count=count)
+        return swept.more
 
 
 def _bounds(settings: Settings) -> Bounds:
     chosen = settings.media
     return Bounds(settings.media_origin, chosen.max_mb * 1_000_000, chosen.max_megapixels * 1_000_000, chosen.quota_mb * 1_000_000)
+
+
+def _retention(settings: Settings) -> Retention:
+    chosen = settings.retention
+    return Retention(
+        log=timedelta(days=chosen.log_days),
+        keys=timedelta(days=chosen.keys_days),
+        decisions=timedelta(days=chosen.decisions_days),
+        peers=timedelta(days=chosen.peers_days),
+    )
 
 
 def id_secret(key: bytes) -> bytes:

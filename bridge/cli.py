@@ -18,6 +18,7 @@ from bridge.commands.deliveries import deliveries
 from bridge.commands.events import events
 from bridge.commands.founding import init
 from bridge.commands.holds import holds
+from bridge.commands.intake import intake
 from bridge.commands.media import media
 from bridge.commands.running import demo, run, settings, status
 from bridge.commands.table import safe
@@ -79,7 +80,7 @@ def root(settings: Path) -> None:
     """
 
 
-for command in (init, run, demo, status, settings, community, events, deliveries, holds, media, db, backup, restore, check):
+for command in (init, run, demo, status, settings, community, events, deliveries, intake, holds, media, db, backup, restore, check):
     root.add_command(command)
 
 

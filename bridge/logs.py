@@ -38,7 +38,7 @@ EVENTS: frozenset[str] = frozenset(
         "store.opened", "store.migrated", "store.failed", "store.filled", "store.trimmed", "backup.written",
         "key.made", "key.rotated",
         # the way of an event
-        "intake.accepted", "intake.repeated", "intake.refused", "intake.parked",
+        "intake.accepted", "intake.repeated", "intake.refused", "intake.parked", "intake.retried", "intake.dropped",
         "event.received", "event.read", "event.ignored", "event.deferred", "event.judged", "event.held", "event.released",
         "event.refused", "event.omitted", "event.erased", "event.parked",
         "hold.opened", "hold.released", "hold.returned", "hold.expired",

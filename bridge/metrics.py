@@ -77,6 +77,7 @@ class Metrics:
         self.queue_oldest_seconds = Gauge(
             "folkmoot_queue_oldest_seconds", "Age of the oldest entry that waits in a queue.", ["queue"], registry=own
         )
+        self.intake_stuck = Gauge("folkmoot_intake_stuck", "Arrivals that could not be read and wait for a person.", registry=own)
         self.dead_letters = Gauge("folkmoot_dead_letters", "Items that will not reach a destination.", registry=own)
         self.disk_free_bytes = Gauge(
             "folkmoot_disk_free_bytes", "Free room on the database's disk; NaN where its server does not say.", registry=own

@@ -17,7 +17,7 @@ from bridge.model.place import Place
 from bridge.model.record import Hold, Record
 from bridge.ports import Backlog, DeadLetter, LaneState
 
-__all__ = ["CommunityLine", "HoldLine", "MediaLine", "Operations", "Outbound", "Retirement", "Status", "hold_line"]
+__all__ = ["CommunityLine", "HoldLine", "IntakeLine", "MediaLine", "Operations", "Outbound", "Retirement", "Status", "hold_line"]
 
 
 class CommunityLine(msgspec.Struct, frozen=True):
@@ -85,6 +85,24 @@ class MediaLine(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class IntakeLine(msgspec.Struct, frozen=True):
+    """Something that arrived and could not be read yet, without its words. `lane`: the room or the server it came from; `stuck`: it waits
+
+    for a person and is not tried by itself.
+    """
+
+    number: int
+    protocol: str
+    kind: str
+    lane: str
+    received_at: datetime
+    why: str
+    tries: int
+    stuck: bool
+    due_at: datetime | None = None
+    size: int = 0
+
+
 class Operations(Protocol):
     """Everything raises OperatorError when the operator can fix it: an unknown handle, id or place, a name that is taken."""
 
@@ -133,6 +151,18 @@ class Operations(Protocol):
 
     async def media_remove(self, *, id: str, reason: str) -> MediaLine:  # noqa: A002
         """Takes a file down, by its id or its address, and whatever else has the same bytes; it is never kept again."""
+        ...
+
+    async def intake(self, *, limit: int) -> tuple[IntakeLine, ...]:
+        """What arrived and could not be read yet; what waits for a person first."""
+        ...
+
+    async def intake_retry(self, *, number: int) -> IntakeLine:
+        """Reads it again now, as if it had just come."""
+        ...
+
+    async def intake_drop(self, *, number: int, reason: str) -> IntakeLine:
+        """Gives it up: its bytes are erased, the reason stays."""
         ...
 
     async def status(self) -> Status: ...

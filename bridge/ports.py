@@ -103,13 +103,14 @@ class Claims(Protocol):
 
 class Backlog(msgspec.Struct, frozen=True):
     """Rows not yet done and the age of the oldest in seconds, per stream; holds open; dead letters; free disk in bytes (None where
-    a database elsewhere does not say)."""
+    a database elsewhere does not say); arrivals that wait for a person (`Wait.stuck`)."""
 
     rows: Mapping[str, int]
     oldest: Mapping[str, float]
     holds: int
     dead: int
     disk_free: int | None
+    stuck: int = 0
 
 
 class Journal(Protocol):
@@ -141,6 +142,14 @@ class Journal(Protocol):
 
     async def waits_due(self, now: datetime, limit: int, share: Share = None) -> tuple[tuple[Wait, Entry], ...]:
         """Parked intake entries whose time has come (or whose awaited object has arrived), oldest first."""
+        ...
+
+    async def waits(self, limit: int) -> tuple[tuple[Wait, Entry], ...]:
+        """All parked intake entries, those that wait for a person first, then the longest waiting."""
+        ...
+
+    async def wait(self, seq: int) -> tuple[Wait, Entry] | None:
+        """One parked intake entry."""
         ...
 
     async def waits_ahead(self, lane: str, seq: int) -> bool:

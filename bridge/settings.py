@@ -31,6 +31,7 @@ __all__ = [
     "Matrix",
     "Media",
     "MetricsListen",
+    "Retention",
     "Settings",
     "Storage",
     "load",
@@ -201,6 +202,35 @@ class Media(_Section, frozen=True):
     ] = 10_000
 
 
+class Retention(_Section, frozen=True):
+    """How long what is done with is kept. Words that crossed are kept until their author takes them back, whatever stands here."""
+
+    log_days: Annotated[
+        int,
+        Meta(ge=1, le=3650, description="What arrived, what came of it and what was sent, after all of it was done. What waits is kept."),
+    ] = 14
+    keys_days: Annotated[
+        int,
+        Meta(
+            ge=30,
+            le=3650,
+            description="Ids of what was in the log, so that a late repeat is still known for one; hashes where an id is a name.",
+        ),
+    ] = 90
+    decisions_days: Annotated[
+        int,
+        Meta(ge=1, le=90, description="What was decided and why, without words and names; waits that ended; what did not arrive where."),
+    ] = 90
+    peers_days: Annotated[
+        int,
+        Meta(
+            ge=30,
+            le=3650,
+            description="Public keys and addresses of files elsewhere that were not looked up again since; they are asked for anew.",
+        ),
+    ] = 365
+
+
 class Development(_Section, frozen=True):
     """For trying things out on one machine; never on a server that others rely on."""
 
@@ -241,6 +271,7 @@ class Settings(_Section, frozen=True):
     storage: Storage = Storage()
     grace: Grace = Grace()
     media: Media = Media()
+    retention: Retention = Retention()
     log: Log = Log()
     metrics: Annotated[MetricsListen, Meta(description="Nothing in them names a person, a room or a server.")] = MetricsListen()
     limits: Limits = Limits()

@@ -81,10 +81,13 @@ _MOVE = (
     .values(position=bindparam("upto"))
 )
 _FIRST_MOVE = once(cursors)
+_PARKED = select(intake, waits.c.due_at, waits.c.why.label("because"), waits.c.tries, waits.c.awaited, waits.c.stuck).join(
+    intake, intake.c.seq == waits.c.seq
+)
+_WAITS = _PARKED.where(intake.c.body.is_not(None)).order_by(waits.c.stuck.desc(), waits.c.seq).limit(bindparam("many"))
+_WAIT = _PARKED.where(waits.c.seq == bindparam("which"), intake.c.body.is_not(None))
 _DUE = (
-    select(intake, waits.c.due_at, waits.c.why.label("because"), waits.c.tries, waits.c.awaited, waits.c.stuck)
-    .join(intake, intake.c.seq == waits.c.seq)
-    .where(waits.c.due_at <= bindparam("now"), waits.c.stuck.is_(False), intake.c.body.is_not(None))
+    _PARKED.where(waits.c.due_at <= bindparam("now"), waits.c.stuck.is_(False), intake.c.body.is_not(None))
     .order_by(waits.c.due_at, waits.c.seq)
     .limit(bindparam("many"))
 )
@@ -95,6 +98,7 @@ _AHEAD = (
     .where(intake.c.lane == bindparam("lane"), waits.c.seq < bindparam("seq"), waits.c.stuck.is_(False))
     .limit(1)
 )
+_STUCK = select(func.count()).select_from(waits).where(waits.c.stuck.is_(True))
 _NEXT_WAIT = select(func.min(waits.c.due_at)).where(waits.c.stuck.is_(False))
 _MY_NEXT_WAIT = _NEXT_WAIT.select_from(waits.join(intake, intake.c.seq == waits.c.seq)).where(within(intake.c.lane, Stream.INTAKE))
 _BODY = select(events.c.body).where(events.c.id == bindparam("event"))
@@ -191,6 +195,14 @@ class SqlJournal:
 
         return await self._database.read(read)
 
+    async def waits(self, limit: int) -> tuple[tuple[Wait, Entry], ...]:
+        rows = await self._database.read(lambda connection: connection.execute(_WAITS, {"many": limit}).all())
+        return tuple((_wait(row), Entry(row.seq, _intake(row), row.tries)) for row in rows)
+
+    async def wait(self, seq: int) -> tuple[Wait, Entry] | None:
+        row = await self._database.read(lambda connection: connection.execute(_WAIT, {"which": seq}).first())
+        return None if row is None else (_wait(row), Entry(row.seq, _intake(row), row.tries))
+
     async def waits_ahead(self, lane: str, seq: int) -> bool:
         ask = {"lane": lane, "seq": seq}
         return await self._database.read(lambda connection: connection.execute(_AHEAD, ask).first()) is not None
@@ -269,4 +281,5 @@ def _backlog(connection: Connection, now: int, room: tuple[int, int] | None) -> 
         holds=connection.execute(_HOLDS).scalar_one(),
         dead=connection.execute(_DEAD).scalar_one(),
         disk_free=None if room is None else room[0],
+        stuck=connection.execute(_STUCK).scalar_one(),
     )

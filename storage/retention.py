@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,8 +25,10 @@ from storage.schema import (
     out,
     out_roster,
     out_to,
+    peer_keys,
     relayed,
     seen,
+    uploads,
     waits,
 )
 
@@ -33,19 +36,30 @@ __all__ = ["Retention", "Swept", "sweep"]
 
 
 class Retention(msgspec.Struct, frozen=True):
-    """How long what is done is kept: log rows, keys of repeats, decisions with their omissions and ended waits (norms.md 3.9)."""
+    """How long what is done is kept: log rows, keys of repeats, decisions with their omissions and ended waits (norms.md 3.9), and what was
+
+    looked up about accounts and files elsewhere and not looked up again since.
+    """
 
     log: timedelta = timedelta(days=14)
     keys: timedelta = timedelta(days=90)
     decisions: timedelta = timedelta(days=90)
+    peers: timedelta = timedelta(days=365)
 
 
 class Swept(msgspec.Struct, frozen=True):
-    """Rows deleted, and bodies of taken-back items erased. `more`: a bound was reached, another call will find work."""
+    """Rows deleted by the kind of what went (the fields of Retention), and bodies of taken-back items erased.
 
-    rows: int = 0
+    `more`: a bound was reached, another call will find work.
+    """
+
+    kinds: Mapping[str, int] = {}
     bodies: int = 0
     more: bool = False
+
+    @property
+    def rows(self) -> int:
+        return sum(self.kinds.values())
 
 
 _BOUND = 500
@@ -93,6 +107,8 @@ _LONELY_OMISSIONS = delete(omissions).where(
 _OLD_HOLDS = delete(holds).where(holds.c.ended_at < bindparam("before"))
 _OLD_LETTERS = delete(dead).where(func.coalesce(dead.c.requeued_at, dead.c.at) < bindparam("before"))
 _OLD_GAPS = delete(gaps).where(gaps.c.at < bindparam("before"))
+_OLD_KEYS = delete(peer_keys).where(peer_keys.c.at < bindparam("before"))
+_OLD_UPLOADS = delete(uploads).where(uploads.c.at < bindparam("before"))
 
 
 def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
@@ -107,18 +123,20 @@ def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
         _forget(connection, "events", _OLD_EVENTS, [_DROP_EVENTS], {"before": log}, at=at),
         _forget(connection, "out", _OLD_OUT, _DROP_OUT, {"before": log, "floor": top}, at=at),
     ]
-    rows = sum(counts)
-    for statement, before in (
-        (_OLD_SEEN, now - retention.keys),
-        (_OLD_RELAYED, now),
-        (_OLD_DECISIONS, now - retention.decisions),
-        (_OLD_HOLDS, now - retention.decisions),
-        (_OLD_LETTERS, now - retention.decisions),
-        (_OLD_GAPS, now - retention.decisions),
+    kinds = {"log": sum(counts), "keys": 0, "decisions": 0, "peers": 0}
+    for kind, statement, before in (
+        ("keys", _OLD_SEEN, now - retention.keys),
+        ("keys", _OLD_RELAYED, now),
+        ("decisions", _OLD_DECISIONS, now - retention.decisions),
+        ("decisions", _OLD_HOLDS, now - retention.decisions),
+        ("decisions", _OLD_LETTERS, now - retention.decisions),
+        ("decisions", _OLD_GAPS, now - retention.decisions),
+        ("peers", _OLD_KEYS, now - retention.peers),
+        ("peers", _OLD_UPLOADS, now - retention.peers),
     ):
-        rows += connection.execute(statement, {"before": micros(before)}).rowcount
-    rows += connection.execute(_LONELY_OMISSIONS).rowcount
-    return Swept(rows, bodies, more=max(counts) >= _BOUND)
+        kinds[kind] += connection.execute(statement, {"before": micros(before)}).rowcount
+    kinds["decisions"] += connection.execute(_LONELY_OMISSIONS).rowcount
+    return Swept(kinds, bodies, more=max(counts) >= _BOUND)
 
 
 def _forget(connection: Connection, stream: str, find: Executable, drop: list[Any], ask: dict[str, int], *, at: int) -> int:

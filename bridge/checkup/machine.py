@@ -128,6 +128,8 @@ async def node_findings(settings: Settings, client: Client, door: str) -> AsyncI
             yield warning("node", f"Something in `{stream}` has waited for {age / 3600:.0f} h.", "Look at the log of the node.")
     if status.backlog.dead:
         yield warning("node", f"{status.backlog.dead} items did not reach their destination.", "folkmoot deliveries list")
+    if status.backlog.stuck:
+        yield warning("node", f"{status.backlog.stuck} arrivals could not be read and wait for you.", "folkmoot intake list")
     try:
         async with client.operator_session().get(f"{door}/health/ready") as answer:
             ready = msgspec.json.decode(await answer.read(), type=_Ready)

@@ -80,7 +80,9 @@ def status(context: click.Context, json: bool) -> None:
     since = f", for {span((datetime.now(UTC) - found.started_at).total_seconds())}" if found.started_at else ""
     here = " on this machine" if settings_of(context).storage.url else ""
     click.echo(f"{safe(found.domain)}: folkmoot {found.version}, {'running' + since if found.running else 'not running' + here}")
-    click.echo(f"{found.communities} communities, {found.backlog.holds} holds, {found.backlog.dead} dead letters")
+    click.echo(
+        f"{found.communities} communities, {found.backlog.holds} holds, {found.backlog.dead} dead letters, {found.backlog.stuck} stuck arrivals"
+    )
     rows = [(name, str(count), span(found.backlog.oldest.get(name, 0)) if count else "") for name, count in found.backlog.rows.items()]
     click.echo(table(("STREAM", "WAITING", "OLDEST"), rows))
     room = found.backlog.disk_free

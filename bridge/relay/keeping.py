@@ -214,9 +214,13 @@ class Keeper:
         for at in range(0, len(stored), _MOST_AT_ONCE):
             served |= await self._store.media.served([file.digest for file in stored[at : at + _MOST_AT_ONCE]])
         limit = self._bounds.quota if total <= self._bounds.quota else int(self._bounds.quota * ROOM)
+        gone = 0
         for file in sorted(stored, key=lambda file: file.digest in served):
             if (file.digest not in served or total > limit) and await self._files.drop(file.digest, before):
                 total -= file.size
+                gone += 1
+        if gone:
+            _log.info("media.removed", kind="room", count=gone)
         if total > self._bounds.quota:
             _log.warning("media.filled", count=total)
         return total

@@ -20,7 +20,7 @@ from bridge.model.ids import ACTIVITYPUB, MATRIX, CommunityId, EventId, ItemId, 
 from bridge.model.item import Destination, Omission, Stage, Standing
 from bridge.model.place import Place, PlaceKind
 from bridge.model.record import Hold, Record
-from bridge.operations import CommunityLine, HoldLine, MediaLine, Outbound, Retirement, Status, hold_line
+from bridge.operations import CommunityLine, HoldLine, IntakeLine, MediaLine, Outbound, Retirement, Status, hold_line
 from bridge.ports import Backlog, DeadLetter, LaneState
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -93,6 +93,19 @@ PHOTO = MediaLine(
 )
 
 
+STUCK = IntakeLine(
+    number=1204,
+    protocol="activitypub",
+    kind="activity",
+    lane="gone.example",
+    received_at=NOON,
+    why="could not be read, 9 times: gone.example cannot be reached",
+    tries=9,
+    stuck=True,
+    size=2048,
+)
+
+
 class Desk:
     """Keeps what it is told and finds it again, as a node does."""
 
@@ -100,6 +113,7 @@ class Desk:
         self.lines: dict[str, CommunityLine] = {}
         self.held = {WAITING.event_id: hold_line(WAITING, community="commons", reason="Their first words here.")}
         self.files = {PHOTO.id: PHOTO}
+        self.parked = {STUCK.number: STUCK}
         self.told: list[str] = []
         self.full = False
 
@@ -164,6 +178,19 @@ class Desk:
             raise OperatorError(f"there is no file {id!r}", remedy="`folkmoot media list` shows what is served.")
         self.files[id] = msgspec.structs.replace(self.files[id], removed_at=NOON, why=reason)
         return self.files[id]
+
+    async def intake(self, *, limit: int) -> tuple[IntakeLine, ...]:
+        return tuple(self.parked.values())[:limit]
+
+    async def intake_retry(self, *, number: int) -> IntakeLine:
+        if number not in self.parked:
+            raise OperatorError(f"nothing waits under the number {number}", remedy="`folkmoot intake list` shows what does.")
+        self.parked[number] = msgspec.structs.replace(self.parked[number], stuck=False, due_at=NOON, tries=0)
+        return self.parked[number]
+
+    async def intake_drop(self, *, number: int, reason: str) -> IntakeLine:
+        self.told.append(reason)
+        return self.parked.pop(number)
 
     async def status(self) -> Status:
         backlog = Backlog({"intake": 0, "events": 0, "out": 7}, {"intake": 0.0, "events": 0.0, "out": 90.0}, 1, 1, 12_000_000_000)

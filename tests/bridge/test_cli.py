@@ -128,7 +128,16 @@ def test_what_the_operator_cannot_mend_ends_with_another_status(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    "words", [("events", "list"), ("deliveries", "list"), ("holds", "list"), ("media", "list"), ("community", "list"), ("status",)]
+    "words",
+    [
+        ("events", "list"),
+        ("deliveries", "list"),
+        ("holds", "list"),
+        ("intake", "list"),
+        ("media", "list"),
+        ("community", "list"),
+        ("status",),
+    ],
 )
 def test_lists_fit_eighty_columns(tmp_path: Path, desk: Desk, words: tuple[str, ...]) -> None:
     desk.lines["commons"] = CommunityLine("commons", "A community whose name is " + "long " * 30, "@commons@moot.example")
@@ -282,3 +291,19 @@ def test_a_reader_that_stops_early_is_no_error_to_talk_about() -> None:
         os.close(writing)
 
     assert done.stderr == b""
+
+
+def test_a_stuck_arrival_is_shown_tried_again_or_given_up_with_a_reason(tmp_path: Path, desk: Desk) -> None:
+    listed = run(tmp_path, "intake", "list")
+    again = run(tmp_path, "intake", "retry", "1204")
+    after = run(tmp_path, "intake", "list")
+    given_up = run(tmp_path, "intake", "drop", "1204", "--reason", "That server is gone.")
+    nothing = run(tmp_path, "intake", "list")
+    unknown = run(tmp_path, "intake", "retry", "1204")
+
+    assert "STUCK, tried 9 times: could not be read" in listed.output
+    assert "1204" in again.output
+    assert "STUCK" not in after.output
+    assert (given_up.exit_code, desk.told) == (0, ["That server is gone."])
+    assert nothing.output == "Everything that arrived was read.\n"
+    assert (unknown.exit_code, "nothing waits under the number 1204" in unknown.output.lower()) == (2, True)

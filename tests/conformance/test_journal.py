@@ -338,3 +338,19 @@ async def test_a_follower_misses_nothing_while_others_write(store: SqlStore) -> 
 
 def _channel(name: str, place: Place) -> PutChannel:
     return PutChannel(Channel(ChannelId(name), MAKERS, (place,)))
+
+
+async def test_what_waits_is_listed_with_what_waits_for_a_person_first(store: SqlStore) -> None:
+    one, two, three = await store.journal.accept([intake("one", body=b"raw"), intake("two"), intake("three")])
+    soon, stuck = Wait(one.seq, later(5), "its author", tries=2), Wait(three.seq, None, "a fault", stuck=True)
+    await store.journal.commit([Park(soon), Park(Wait(two.seq, later(5), "x")), Park(stuck), EraseIntake(two.seq, "given up")])
+
+    waits = await store.journal.waits(10)
+    found = await store.journal.wait(one.seq)
+
+    assert [wait for wait, _ in waits] == [stuck, soon]
+    assert [wait for wait, _ in await store.journal.waits(1)] == [stuck]
+    assert found is not None
+    assert (found[0], found[1].intake.body) == (soon, b"raw")
+    assert await store.journal.wait(two.seq) is None
+    assert (await store.journal.backlog(NOW)).stuck == 1

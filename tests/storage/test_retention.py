@@ -22,12 +22,14 @@ from bridge.changes import (
     PutDecision,
     PutHold,
     PutObject,
+    PutUpload,
 )
 from bridge.model.content.release import Ending
 from bridge.model.ids import ObjectId
-from bridge.model.record import Wait
+from bridge.model.record import Upload, Wait
 from bridge.ports import LaneState, Stream
 from storage import SqlStore, open_memory
+from storage.retention import Retention
 from storage.schema import metadata
 from tests.conformance.samples import (
     FOLLOWERS,
@@ -146,6 +148,34 @@ async def test_hashes_decisions_and_ended_waits_go_when_their_time_is_over(store
     assert [await rows(store, table) for table in ("relayed", "decisions", "holds")] == [0, 1, 2]
     await store.sweep(NOW + timedelta(days=91))
     assert [await rows(store, table) for table in ("decisions", "holds")] == [0, 1]
+
+
+async def test_what_was_looked_up_elsewhere_goes_a_year_after_it_was_last_asked_for(store: SqlStore) -> None:
+    await store.keys.remember("https://near.example/u/sam#main-key", "https://near.example/u/sam", b"pem", NOW)
+    await store.journal.commit([PutUpload(Upload("https://near.example/p.png", "digest", "mxc://hs.example/p", "image/png", 9, NOW))])
+    await store.sweep(NOW + timedelta(days=360))
+    await store.keys.remember("https://near.example/u/sam#main-key", "https://near.example/u/sam", b"pem", NOW + timedelta(days=360))
+    swept = await store.sweep(NOW + timedelta(days=366))
+
+    assert dict(swept.kinds) == {"log": 0, "keys": 0, "decisions": 0, "peers": 1}
+    assert [await rows(store, table) for table in ("peer_keys", "uploads")] == [1, 0]
+
+
+async def test_an_operator_decides_how_long_each_kind_is_kept(store: SqlStore) -> None:
+    (receipt,) = await store.journal.accept([intake("said")])
+    await store.journal.commit([PutDecision(decision(event("said")), NOW)], stream=Stream.INTAKE, lane=ROOM.id, upto=receipt.seq)
+    short = Retention(log=timedelta(days=1), keys=timedelta(days=30), decisions=timedelta(days=2))
+
+    first = await store.sweep(NOW + timedelta(days=1, hours=1), short)
+    second = await store.sweep(NOW + timedelta(days=2, hours=1), short)
+    third = await store.sweep(NOW + timedelta(days=31, hours=2), short)
+
+    assert [swept.kinds[kind] for swept, kind in ((first, "log"), (first, "decisions"), (second, "decisions"), (third, "keys"))] == [
+        1,
+        0,
+        1,
+        1,
+    ]
 
 
 async def test_one_round_is_bounded_and_says_when_there_is_more(store: SqlStore) -> None:
