@@ -108,7 +108,7 @@ class App:
             clock=self.clock,
             client=client,
             fill=self._fill,
-            pages=SitePages(settings.domain),
+            pages=SitePages(settings.domain, contact=settings.activitypub.contact, retention=settings.retention),
             version=self.version,
             metrics=self.metrics,
         )

@@ -507,6 +507,10 @@ class Pages(Protocol):
 
     def landing(self, communities: Sequence[Community]) -> str: ...
 
+    def privacy(self) -> str: ...
+
+    def contact(self, communities: Sequence[Community]) -> str: ...
+
 
 class Adapter(Protocol):
     """One protocol. `read` and `write` are pure; `fetch` and `send` do I/O and never retry by themselves."""

@@ -114,7 +114,10 @@ class ActivityPub(_Section, frozen=True):
     """How this node behaves towards the fediverse."""
 
     contact: Annotated[
-        str, Meta(description="How other servers' operators reach you: a mail address or a URL. Part of the User-Agent of every request.")
+        str,
+        Meta(
+            description="How people and other servers' operators reach you: a mail address or a URL. Shown at `/contact` and in NodeInfo."
+        ),
     ] = ""
     first_retry: Annotated[
         float, Meta(gt=0, le=3600, description="Seconds until a failed delivery is tried again; doubles with every failure.")

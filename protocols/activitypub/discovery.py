@@ -94,7 +94,7 @@ class Discovery:
     async def nodeinfo(self, request: web.Request) -> web.Response:
         version = request.match_info["version"]
         usage, me = await self._usage(), self._me.domain
-        answer: Document = nodeinfo(version, self._version, usage, name=me, contact=self._contact, bridged=self._bridged)
+        answer: Document = nodeinfo(self._me, version, self._version, usage, name=me, contact=self._contact, bridged=self._bridged)
         media = f'application/json; profile="http://nodeinfo.diaspora.software/ns/schema/{version}#"'
         return document(request, answer, media=media)
 

@@ -35,6 +35,8 @@ from protocols.activitypub.wire import ACTIVITY_STREAMS, ACTOR_CONTEXT, Document
 from protocols.richtext import Dialect, clean
 
 __all__ = [
+    "CONTACT",
+    "PRIVACY",
     "PublicKeys",
     "Resource",
     "ResourceKind",
@@ -58,6 +60,9 @@ __all__ = [
     "replies",
     "tombstone",
 ]
+
+PRIVACY, CONTACT = "/privacy", "/contact"
+"""Where people read what is kept of them, and whom to ask."""
 
 MOST_INLINE = 20
 """Announces a group's outbox carries inline; Lemmy reads nothing else."""
@@ -316,14 +321,26 @@ def nodeinfo_links(me: Node) -> Document:
 
 
 def nodeinfo(
-    version: str, software_version: str, usage: Usage, *, name: str = "", contact: str = "", bridged: Sequence[str] = ("activitypub",)
+    me: Node,
+    version: str,
+    software_version: str,
+    usage: Usage,
+    *,
+    name: str = "",
+    contact: str = "",
+    bridged: Sequence[str] = ("activitypub",),
 ) -> Document:
     """`version` is `2.0` or `2.1`; the older schema knows no repository. `contact`: who answers for this node. `bridged`: the networks
     it speaks, which the schema has no word for."""
     software: Document = {"name": "folkmoot", "version": software_version}
     if version == "2.1":
         software["homepage"] = "https://folkmoot.org/"
-    metadata: Document = {"bridge": {"protocols": list(bridged)}}
+    # As Misskey names them.
+    metadata: Document = {
+        "bridge": {"protocols": list(bridged)},
+        "privacyPolicyUrl": f"{me.origin}{PRIVACY}",
+        "inquiryUrl": f"{me.origin}{CONTACT}",
+    }
     if name:
         metadata["nodeName"] = name
     if contact:

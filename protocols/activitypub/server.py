@@ -13,12 +13,13 @@ from bridge.model.actor import Actor, ActorKind, Ghost
 from bridge.model.content import Message
 from bridge.model.event import Event
 from bridge.model.ids import ACTIVITYPUB, ObjectId
+from bridge.model.place import Community
 from bridge.model.richtext import RichText
 from bridge.ports import Node, Pages, Store
 from protocols.activitypub.answers import Form, answering, document, form_asked, moved, page, sentence
 from protocols.activitypub.collections import ID, Collections
 from protocols.activitypub.discovery import Discovery
-from protocols.activitypub.documents import tombstone
+from protocols.activitypub.documents import CONTACT, PRIVACY, tombstone
 from protocols.activitypub.ids import activity_url, instance_url, native, object_url, page_url
 from protocols.activitypub.publication import Ended, Publication, Shown
 
@@ -44,6 +45,8 @@ class Server:
             web.get("/", answering(self.root)),
             web.get("/actor", answering(self.instance)),
             web.get("/tags/{name}", answering(self.topic)),
+            web.get(PRIVACY, answering(self.privacy)),
+            web.get(CONTACT, answering(self.contact)),
             web.get("/@{handle}", answering(self.by_handle)),
             web.get(f"/{{kind:[cu]}}/{{id:{ID}}}", answering(self.actor)),
             web.get(f"/o/{{id:{ID}}}", answering(self.post)),
@@ -56,9 +59,18 @@ class Server:
     async def root(self, request: web.Request) -> web.Response:
         """The instance actor: PieFed 1.6 and Lemmy look for it here. To people, the communities."""
         if form_asked(request) is Form.PAGE and self._pages is not None:
-            standing = [community for community in await self._store.directory.communities() if not community.retired]
-            return page(self._pages.landing(standing), same_as=instance_url(self._me))
+            return page(self._pages.landing(await self._standing()), same_as=instance_url(self._me))
         return await self.instance(request)
+
+    async def privacy(self, request: web.Request) -> web.Response:
+        """For people, whatever their software asks for."""
+        return page(self._pages.privacy()) if self._pages is not None else self._nothing_for(request)
+
+    async def contact(self, request: web.Request) -> web.Response:
+        return page(self._pages.contact(await self._standing())) if self._pages is not None else self._nothing_for(request)
+
+    async def _standing(self) -> list[Community]:
+        return [community for community in await self._store.directory.communities() if not community.retired]
 
     async def topic(self, _: web.Request) -> web.Response:
         """No list is kept of what is said under a hashtag: whoever opens one is shown who talks here."""

@@ -17,9 +17,10 @@ from bridge.model.ids import ACTIVITYPUB, OURS, ChannelId, CommunityId, EventId,
 from bridge.model.place import Community
 from bridge.model.richtext import RichText
 from bridge.ports import Pages
+from bridge.settings import Retention
 from bridge.web.pages import SitePages
 
-PAGES: Pages = SitePages("moot.example")
+PAGES: Pages = SitePages("moot.example", contact="https://moot.example/people", retention=Retention(log_days=1, keys_days=45))
 COMMONS = Community(CommunityId("commons"), "commons", "Common <Ground>", "<p>Neighbours who share <b>tools</b>.</p>")
 GROUP = Ghost(
     Native(ACTIVITYPUB, "https://moot.example/c/commons"), Native(OURS, "commons"), "commons", ActorKind.GROUP, name="Common <Ground>"
@@ -44,6 +45,9 @@ ALL = {
     "nobody": PAGES.landing([]),
     "actor": PAGES.actor(GROUP, "<p>Neighbours who share tools.</p>"),
     "post": PAGES.post(POST),
+    "privacy": PAGES.privacy(),
+    "contact": PAGES.contact([COMMONS]),
+    "nobody to ask": SitePages("moot.example").contact([]),
 }
 
 
@@ -120,3 +124,43 @@ def test_what_an_author_hides_stays_hidden_until_it_is_opened() -> None:
 def test_a_page_shows_words_only() -> None:
     with pytest.raises(TypeError, match="not a Reaction"):
         PAGES.post(msgspec.structs.replace(POST, content=Reaction(ObjectId("x"), "👍")))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_is_kept_and_whom_to_ask_is_one_step_away(name: str) -> None:
+    assert [link.attributes["href"] for link in LexborHTMLParser(ALL[name]).css("footer a")] == ["/privacy", "/contact"]
+
+
+def test_the_privacy_page_says_the_days_that_the_operator_chose() -> None:
+    kept = {one_row.css_first("th").text(): one_row.css_first("td").text() for one_row in LexborHTMLParser(ALL["privacy"]).css("tbody tr")}  # type: ignore[union-attr]
+
+    assert kept["What arrived and what became of it"] == "one day"
+    assert kept["Identifiers that tell a repeat from something new"] == "45 days"
+    assert kept["What was decided and why, without words"] == "90 days"
+    for way in ("!cross off", "!forget this", "#nobridge"):
+        assert way in [code.text() for code in LexborHTMLParser(ALL["privacy"]).css("code")]
+
+
+@pytest.mark.parametrize(
+    ("contact", "link"),
+    [
+        ("ana@moot.example", "mailto:ana@moot.example"),
+        ("mailto:ana@moot.example", "mailto:ana@moot.example"),
+        ("https://moot.example/people", "https://moot.example/people"),
+        ("javascript:alert(1)", None),
+        ("the desk by the door", None),
+        ("ana@moot.example?body=<b>", None),
+    ],
+)
+def test_a_contact_leads_where_a_browser_may_go_and_nowhere_else(contact: str, link: str | None) -> None:
+    page = LexborHTMLParser(SitePages("moot.example", contact=contact).contact([]))
+
+    found = page.css_first("main p a")
+
+    assert (found.attributes["href"] if found is not None and found.attributes["href"] != "/privacy" else None) == link
+    assert contact.removeprefix("mailto:") in one(SitePages("moot.example", contact=contact).contact([]), "main").text()
+    assert not page.css("b")
+
+
+def test_nobody_to_ask_is_said_and_not_hidden() -> None:
+    assert "have not said yet how they can be reached" in ALL["nobody to ask"]

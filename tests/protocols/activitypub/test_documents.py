@@ -146,7 +146,10 @@ def test_webfinger_gives_only_the_relations_that_were_asked_for() -> None:
 def test_nodeinfo_counts_and_names_the_instance_actor() -> None:
     links = {link["rel"]: link["href"] for link in nodeinfo_links(ME)["links"]}  # type: ignore[attr-defined]
     assert links["https://www.w3.org/ns/activitystreams#Application"] == INSTANCE["id"]
-    two, one = nodeinfo("2.0", "0.1.0", Usage(3, 2, 2, 10)), nodeinfo("2.1", "0.1.0", Usage(3, 2, 2, 10), name="Moot", contact="ops")
+    two, one = (
+        nodeinfo(ME, "2.0", "0.1.0", Usage(3, 2, 2, 10)),
+        nodeinfo(ME, "2.1", "0.1.0", Usage(3, 2, 2, 10), name="Moot", contact="ops"),
+    )
     assert two["usage"] == {"users": {"total": 3, "activeMonth": 2, "activeHalfyear": 2}, "localPosts": 10}
     assert isinstance(two["metadata"], dict)
     assert "homepage" not in two["software"]  # type: ignore[operator]

@@ -471,3 +471,21 @@ async def test_a_page_names_nobody_whom_the_fediverse_does_not_know(street: Stre
     assert "@ana_hs.test@moot.example" in page
     assert not re.search("eli|matrix:|@ana:", page.split("<main>")[1])
     await house.close()
+
+
+@pytest.mark.parametrize("path", ["/privacy", "/contact"])
+@pytest.mark.parametrize("accept", [BROWSER, {"Accept": "*/*"}, ACTIVITY])
+async def test_what_is_kept_and_whom_to_ask_is_a_page_whatever_is_asked_for(street: Street, path: str, accept: dict[str, str]) -> None:
+    house = await open_house(street, pages=SitePages(ME.domain, contact="ana@moot.example"))
+    answer = await house.ask(path, accept)
+    await house.close()
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+async def test_nodeinfo_leads_to_both(street: Street) -> None:
+    house = await open_house(street, pages=SitePages(ME.domain))
+    told = msgspec.json.decode(await (await house.ask("/nodeinfo/2.1")).read())["metadata"]
+    answers = [await house.ask(told[name], BROWSER) for name in ("privacyPolicyUrl", "inquiryUrl")]
+    await house.close()
+    assert [answer.status for answer in answers] == [200, 200]
