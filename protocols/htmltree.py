@@ -48,7 +48,7 @@ _BARE = re.compile(r"https?://[^\s<>\"'`\xa0]{3,2000}")
 class Element(msgspec.Struct):
     """One tag of the subset; `value` is the value of its one `attribute` (href, data-mention, class, data-spoiler, start).
 
-    `classes` are only ever written, never read: the h-card of a mention.
+    `classes` and `label` are only ever written, never read: the h-card of a mention, and what the picture of an emoji says in words.
     """
 
     tag: str
@@ -56,11 +56,14 @@ class Element(msgspec.Struct):
     attribute: str = ""
     value: str = ""
     classes: str = ""
+    label: str = ""
 
 
 Node: TypeAlias = "str | Element"
 Link: TypeAlias = Callable[[str, str, str], "int | None"]
 """(href, shown text, classes) → the index of the mention this link is, or None."""
+Picture: TypeAlias = Callable[[str, str], str]
+"""(src, what it is called) → the words that stand for a custom emoji."""
 
 BREAK = "br"
 _SOFT = "soft"
@@ -103,10 +106,11 @@ def safe_href(href: str | None) -> str | None:
     return cleaned if _HOST.fullmatch(parts.netloc.removesuffix(f":{port}")) else None
 
 
-def parse(html: str, link: Link, *, ours: int | None = None) -> list[Element]:
+def parse(html: str, link: Link, *, ours: int | None = None, picture: Picture | None = None) -> list[Element]:
     """Blocks of the subset. `ours`: the HTML is the core's own and has this many mentions; else `data-mention` means nothing.
 
-    `link` is asked about every link before its address is judged. Oversized input comes back as flat paragraphs; our own is at most thirty
+    `link` is asked about every link before its address is judged, `picture` about every emoticon of Matrix.
+    Oversized input comes back as flat paragraphs; our own is at most thirty
     deep, so its number of tags costs nothing.
     """
     if oversized(html) if ours is None else len(html) > MOST_BYTES:
@@ -114,7 +118,7 @@ def parse(html: str, link: Link, *, ours: int | None = None) -> list[Element]:
     body = LexborHTMLParser(scrub(html)).body
     if body is None:
         return []
-    return _finish(_Walk(link, ours).blocks(body, 0, 0))
+    return _finish(_Walk(link, ours, picture).blocks(body, 0, 0))
 
 
 def paragraphs(text: str) -> list[Element]:
@@ -137,9 +141,10 @@ def text_of(nodes: Sequence[Node]) -> str:
 class _Walk:
     """One pass over a parsed document. `depth` counts kept ancestors, `raw` the ones that were sent."""
 
-    def __init__(self, link: Link, ours: int | None) -> None:
+    def __init__(self, link: Link, ours: int | None, picture: Picture | None) -> None:
         self.link = link
         self.ours = ours
+        self.picture = picture
 
     def blocks(self, parent: LexborNode, depth: int, raw: int) -> list[Element]:
         made: list[Element] = []
@@ -247,7 +252,7 @@ class _Walk:
         elif tag == "br":
             run.append(Element(BREAK))
         elif tag == "img":
-            run.append(_SPACE.sub(" ", scrub(node.attributes.get("alt") or node.attributes.get("title") or "")))
+            run.append(self._picture(node))
         elif tag.startswith("-") or _unwanted(node):
             return
         elif raw > MOST_RAW_DEPTH:
@@ -270,6 +275,13 @@ class _Walk:
         for child in _children(node):
             self.inline(child, made, within, depth, raw + 1)
         return made
+
+    def _picture(self, node: LexborNode) -> str:
+        """What it shows, in words; a custom emoji's are for its reader to choose (MSC2545)."""
+        shown = _SPACE.sub(" ", scrub(node.attributes.get("alt") or node.attributes.get("title") or ""))
+        if self.picture is None or "data-mx-emoticon" not in node.attributes:
+            return shown
+        return self.picture(node.attributes.get("src") or "", shown)
 
     def _anchor(self, node: LexborNode, run: list[Node], within: frozenset[str], depth: int, raw: int) -> None:
         inside = self._inside(node, within | {"a"}, depth + 1, raw)

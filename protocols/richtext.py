@@ -16,7 +16,7 @@ import nh3
 from bridge.model.content.message import Mention
 from bridge.model.ids import Native
 from bridge.model.richtext import RichText
-from protocols.htmltree import BREAK, HEADINGS, Element, Node, flat, oversized, paragraphs, parse, scrub, text_of
+from protocols.htmltree import BREAK, HEADINGS, Element, Node, Picture, flat, oversized, paragraphs, parse, scrub, text_of
 
 __all__ = ["Dialect", "clean", "from_html", "from_text", "plain_of", "to_html", "with_names"]
 
@@ -28,6 +28,8 @@ MOST_NAMES = 20
 _HANDLE = re.compile(r"(?<![\w@.:/-])@\w(?:[\w.-]{0,62}\w)?@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::[0-9]{2,5})?(?![\w@-])")
 _HASHTAG = re.compile(r"(?<![\w/#&@])#(\w{0,99}[^\W\d_]\w{0,99})")
 _OPAQUE = frozenset({"a", "code", "pre"})
+_EMOJI = re.compile(r":([A-Za-z0-9_]{1,100}):")
+_EMOJI_HEIGHT = 32
 
 
 class Dialect(enum.StrEnum):
@@ -119,8 +121,11 @@ def clean(html: str, dialect: Dialect) -> str:
     return cleaner.clean(_serialise(paragraphs(flat(html))))
 
 
-def from_html(html: str, *, mention: Callable[[str, str, str], Native | None]) -> tuple[RichText, tuple[Mention, ...]]:
+def from_html(
+    html: str, *, mention: Callable[[str, str, str], Native | None], emoji: Picture | None = None
+) -> tuple[RichText, tuple[Mention, ...]]:
     """Foreign HTML as the core's text and the people it names. `mention(href, shown text, classes)` tells whom a link names, or None.
+    `emoji(src, what it is called)` gives the words that stand for an emoticon of Matrix.
 
     Never raises; whatever cannot be kept becomes its text.
     """
@@ -135,7 +140,7 @@ def from_html(html: str, *, mention: Callable[[str, str, str], Native | None]) -
             mentions.append(named)
         return mentions.index(named)
 
-    blocks = parse(html, link)
+    blocks = parse(html, link, picture=emoji)
     return _rich(blocks, len(mentions)), tuple(mentions)
 
 
@@ -205,9 +210,10 @@ def to_html(
     mention: Callable[[Mention], str | None],
     dialect: Dialect,
     hashtag: Callable[[str], str | None] | None = None,
+    emoji: Callable[[str], str | None] | None = None,
 ) -> str:
     """HTML of one side. `mention` gives the address a mention links to (a matrix.to pill, a profile page); None leaves the bare name.
-    `hashtag` gives the address for a `#name` in plain text, without its sign.
+    `hashtag` gives the address for a `#name` in plain text, without its sign; `emoji` on Matrix the picture for a `:name:`.
 
     On the fediverse headings become bold paragraphs and tables become lines (activitypub.md 3.4).
     """
@@ -216,6 +222,9 @@ def to_html(
     if hashtag is not None:
         for block in blocks:
             _replace(block, _HASHTAG, lambda match: _tagged(match[1], hashtag))
+    if emoji is not None:
+        for block in blocks:
+            _replace(block, _EMOJI, lambda match: _pictured(match[0], emoji(match[1])))
     if dialect is Dialect.MATRIX and len(blocks) == 1 and blocks[0].tag == "p":
         return _CLEANERS[dialect].clean(_serialise(writer.nodes(blocks[0].children)))
     return _CLEANERS[dialect].clean(_serialise(writer.nodes(blocks)))
@@ -224,6 +233,10 @@ def to_html(
 def _tagged(name: str, hashtag: Callable[[str], str | None]) -> Element | None:
     href = hashtag(name)
     return Element("a", ["#", Element("span", [name])], "href", href, "mention hashtag") if href is not None else None
+
+
+def _pictured(called: str, source: str | None) -> Element | None:
+    return Element("img", [], "src", source, label=called) if source is not None else None
 
 
 def plain_of(html: str) -> str:
@@ -266,12 +279,15 @@ def _serial(nodes: Sequence[Node]) -> Iterator[str]:
             yield _escape(node)
             continue
         yield f"<{node.tag}"
+        if node.tag == "img":
+            called = _escape(node.label).replace(chr(34), "&quot;")
+            yield f' data-mx-emoticon="" alt="{called}" title="{called}" height="{_EMOJI_HEIGHT}"'
         if node.attribute:
             yield f' {node.attribute}="{_escape(node.value).replace(chr(34), "&quot;")}"'
         if node.classes:
             yield f' class="{node.classes}"'
         yield ">"
-        if node.tag not in {BREAK, "hr"}:
+        if node.tag not in {BREAK, "hr", "img"}:
             yield from _serial(node.children)
             yield f"</{node.tag}>"
 
@@ -296,6 +312,8 @@ class _Writer:
     def element(self, node: Element) -> list[Node]:
         if node.attribute == "data-mention":
             return self._named(self.mentions[int(node.value)])
+        if node.tag == "img":
+            return [node]
         inside = self.nodes(node.children)
         if node.classes == "mention hashtag":
             return [Element("a", inside, "href", node.value, node.classes)]

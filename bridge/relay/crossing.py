@@ -44,7 +44,7 @@ from bridge.norms.judge import judge
 from bridge.norms.wording import sentence
 from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.context import KEPT_CROSSING, Contexts, home_protocol, words_hash
-from bridge.relay.degrade import is_web, opened, transformed
+from bridge.relay.degrade import is_web, opened, pictured, signed, transformed
 from bridge.relay.keeping import Keeper, Keeping
 from bridge.relay.notices import Notices
 from bridge.relay.plan import Plan, plan, said, targets_of
@@ -149,13 +149,13 @@ class Crossing:
 
         planned = made(None)
         fetching = {route.place.native for route in routes if route.capabilities.fetches}
-        message = said(event.content)
-        if self._keeper is None or message is None or not any(item.place in fetching for item in planned.items):
+        if self._keeper is None or not any(item.place in fetching for item in planned.items):
             return planned, Keeping()
-        closed = [attachment for attachment in message.attachments if not is_web(attachment.url)]
-        if not closed and isinstance(event.content, Message):
+        closed = [file for file in pictured(event.content) if not is_web(file.url)]
+        if not closed and not isinstance(event.content, Edit):
             return planned, Keeping()
-        keeping = await self._keeper.keep(object_of(event), closed)
+        owner = object_of(event) if said(event.content) is not None else ObjectId(event.id)
+        keeping = await self._keeper.keep(owner, closed)
         return made(keeping.shown), keeping
 
     async def _is_root(self, event: Event) -> bool:
@@ -289,12 +289,15 @@ class Crossing:
         return changes
 
     async def _tell_of_files(self, event: Event, keeping: Keeping, channel: Channel) -> list[Change]:
-        """Why a file stayed, for the record each time, and to its author once per room."""
-        if not keeping.left:
+        """Why a file stayed, for the record each time, and to its author once per room. Of an emoji the name has crossed."""
+        message = said(event.content)
+        files = {attachment.url for attachment in message.attachments} if message is not None else set()
+        reasons = [why for source, why in keeping.left.items() if source in files]
+        if not reasons:
             return []
         code = "file.not_carried"
         place = next((place.native for place in channel.places if place.kind is not PlaceKind.ROOM), event.place)
-        why = " ".join(dict.fromkeys(keeping.left.values()))
+        why = " ".join(dict.fromkeys(reasons))
         changes: list[Change] = [PutOmission(Omission(event.id, place, code, f"A file stayed where it was sent. {why}"))]
         person, now = event.author.native, self._clock.now()
         told = derive(self._node.secret, "told", code, str(person), str(event.place))
@@ -330,6 +333,8 @@ def _opened(event: Event, keeping: Keeping) -> Event:
         return msgspec.structs.replace(event, content=opened(content, keeping.shown, url))
     if isinstance(content, Edit):
         return msgspec.structs.replace(event, content=Edit(content.target, opened(content.message, keeping.shown, url)))
+    if isinstance(content, Reaction):
+        return msgspec.structs.replace(event, content=signed(content, keeping.shown))
     return event
 
 

@@ -10,8 +10,8 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from bridge.model.capability import Capabilities
-from bridge.model.content import Content, Edit, Message
-from bridge.model.content.message import Attachment
+from bridge.model.content import Content, Edit, Message, Reaction
+from bridge.model.content.message import Attachment, Emoji
 from bridge.model.event import Event
 from bridge.model.ids import Native
 from bridge.model.richtext import RichText, from_plain
@@ -33,7 +33,42 @@ def degrade(content: Content, capabilities: Capabilities, url: str | None, files
         return _fit(content, capabilities, url, files or {})
     if isinstance(content, Edit):
         return Edit(target=content.target, message=_fit(content.message, capabilities, url, files or {}))
+    if isinstance(content, Reaction) and capabilities.fetches:
+        return signed(content, files or {})
     return content
+
+
+def pictured(content: Content) -> tuple[Attachment, ...]:
+    """Every file that it shows, custom emoji among them."""
+    if isinstance(content, Reaction):
+        emojis: tuple[Emoji, ...] = (content.emoji,) if content.emoji is not None else ()
+        return tuple(_file(emoji) for emoji in emojis)
+    message = content.message if isinstance(content, Edit) else content
+    return (*message.attachments, *map(_file, message.emojis)) if isinstance(message, Message) else ()
+
+
+def _file(emoji: Emoji) -> Attachment:
+    return Attachment(emoji.url, emoji.media_type, name=emoji.name)
+
+
+def signed(reaction: Reaction, files: Mapping[str, Attachment]) -> Reaction:
+    """With a picture that everybody can fetch, else with its name alone."""
+    emoji = reaction.emoji
+    if emoji is None or is_web(emoji.url):
+        return reaction
+    return msgspec.structs.replace(reaction, emoji=next(iter(_open((emoji,), files)), None))
+
+
+def _open(emojis: tuple[Emoji, ...], files: Mapping[str, Attachment]) -> tuple[Emoji, ...]:
+    """Those whose picture everybody can fetch; of the others the text has the names."""
+    made = []
+    for emoji in emojis:
+        found = files.get(emoji.url)
+        if is_web(emoji.url):
+            made.append(emoji)
+        elif found is not None and found.media_type.startswith("image/"):
+            made.append(Emoji(emoji.name, found.url, found.media_type))
+    return tuple(made)
 
 
 def opened(message: Message, files: Mapping[str, Attachment], url: str | None) -> Message:
@@ -41,9 +76,11 @@ def opened(message: Message, files: Mapping[str, Attachment], url: str | None) -
     here = [attachment if is_web(attachment.url) else files.get(attachment.url) for attachment in message.attachments]
     lines = [_line(attachment, url) for attachment, found in zip(message.attachments, here, strict=True) if found is None]
     kept = tuple(found for found in here if found is not None)
-    if kept == message.attachments:
+    emojis = _open(message.emojis, files)
+    if kept == message.attachments and emojis == message.emojis:
         return message
-    return msgspec.structs.replace(message, attachments=kept, text=_joined(message.text, lines) if lines else message.text)
+    text = _joined(message.text, lines) if lines else message.text
+    return msgspec.structs.replace(message, attachments=kept, emojis=emojis, text=text)
 
 
 def is_web(address: str) -> bool:

@@ -31,6 +31,7 @@ from protocols.activitypub.ids import (
     thread_url,
 )
 from protocols.activitypub.translate.actor import RFC9421
+from protocols.activitypub.translate.attachment import type_by_ending
 from protocols.activitypub.wire import ACTIVITY_STREAMS, ACTOR_CONTEXT, Document, stamp
 from protocols.richtext import Dialect, clean
 
@@ -206,7 +207,8 @@ def _dates(document: Document, since: datetime | None, updated: datetime | None)
 
 def _picture(document: Document, url: str | None) -> None:
     if url and url.startswith(("https://", "http://")):
-        document["icon"] = {"type": "Image", "url": url}
+        kind = type_by_ending(url)
+        document["icon"] = {"type": "Image", "url": url, **({"mediaType": kind} if kind else {})}
 
 
 # --------------------------------------------------------------------------------------------------------------- discovery

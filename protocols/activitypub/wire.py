@@ -51,6 +51,7 @@ OBJECT_CONTEXT: list[object] = [
         "conversation": "ostatus:conversation",
         "sensitive": "as:sensitive",
         "Hashtag": "as:Hashtag",
+        "Emoji": "toot:Emoji",
         "blurhash": "toot:blurhash",
         "focalPoint": {"@container": "@list", "@id": "toot:focalPoint"},
         "origin": f"{TERMS}origin",
@@ -61,7 +62,12 @@ OBJECT_CONTEXT: list[object] = [
 
 REACTION_CONTEXT: list[object] = [
     ACTIVITY_STREAMS,
-    {"misskey": "https://misskey-hub.net/ns#", "_misskey_reaction": "misskey:_misskey_reaction"},
+    {
+        "misskey": "https://misskey-hub.net/ns#",
+        "_misskey_reaction": "misskey:_misskey_reaction",
+        "toot": "http://joinmastodon.org/ns#",
+        "Emoji": "toot:Emoji",
+    },
 ]
 
 _encoder = msgspec.json.Encoder()

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from bridge.errors import Malformed
 from bridge.model.content.membership import Change
-from bridge.model.content.message import Attachment, ContentNote, Manner
+from bridge.model.content.message import Attachment, ContentNote, Emoji, Location, Manner
 from bridge.model.place import Openness
 
 __all__ = [
@@ -65,6 +65,8 @@ class Words(msgspec.Struct, frozen=True, omit_defaults=True):
     note: ContentNote | None = None
     attachments: tuple[Attachment, ...] = ()
     manner: Manner = Manner.TEXT
+    emojis: tuple[Emoji, ...] = ()
+    location: Location | None = None
 
 
 class Say(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="say"):
@@ -90,9 +92,10 @@ class TakeBack(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", 
     author: str = ""
 
 
-class React(msgspec.Struct, frozen=True, tag_field="do", tag="react"):
+class React(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="react"):
     of: str
     key: str
+    emoji: Emoji | None = None
 
 
 class Boost(msgspec.Struct, frozen=True, tag_field="do", tag="boost"):

@@ -35,6 +35,7 @@ from protocols.matrix.reconcile import Reconciler
 from protocols.matrix.registration import ID, alias_of_control, bot_id
 from protocols.matrix.rooms import Rooms
 from protocols.matrix.translate.edit import newest, replacing
+from protocols.matrix.translate.emoji import FILE
 from protocols.matrix.translate.frame import account
 from protocols.matrix.translate.media import Show, completed
 from protocols.matrix.translate.outgoing import REDACT, SAY, SEND, SHOW, SIGN, UPDATE, parted
@@ -173,7 +174,7 @@ class MatrixAdapter:
         return translate.read(entry.body, entry.received_at, refs, self.me)
 
     async def fetch(self, need: Need) -> Any:
-        """Actors of Matrix, and what a room is now (`translate/setting.py`). Raises Unreachable."""
+        """Actors of Matrix, what a room is now (`translate/setting.py`), pictures as the homeserver has them. Raises Unreachable, StorageError."""
         try:
             if need.kind == "actor" and need.key[0] == MATRIX:
                 return await self._fetch_actor(need.key[1])
@@ -182,6 +183,10 @@ class MatrixAdapter:
             if need.kind == "document" and need.key[0].startswith(PREDECESSOR):
                 found = await self._rooms.predecessor(need.key[0].removeprefix(PREDECESSOR))
                 return found if found is not None else Absent("the room names no predecessor, or does not let us look")
+            if need.kind == "document" and need.key[0].startswith(FILE):
+                upload = await self._uploads.have(need.key[0].removeprefix(FILE), by=self.me.bot)
+                is_picture = upload is not None and upload.media_type.startswith("image/")
+                return upload.address.encode() if upload is not None and is_picture else Absent("the picture cannot be had")
         except Rejected as refusal:
             return Absent(f"the homeserver does not tell: {refusal.errcode}")
         return Absent("nothing on Matrix")

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -34,6 +35,9 @@ AT_ONCE: Final = 4
 AGAIN: Final = timedelta(minutes=10)
 """After this a file that could not be had is asked for once more, where somebody shows it again."""
 
+QUIET: Final = timedelta(minutes=1)
+"""A server that did not answer in time is asked for nothing more for so long: one post may show thirty files, and its room waits."""
+
 MOST_REMEMBERED: Final = 1_000
 
 _log = logger()
@@ -52,6 +56,7 @@ class Uploads:
         self._most_pixels = most_pixels
         self._room = asyncio.Semaphore(AT_ONCE)
         self._failed: OrderedDict[str, datetime] = OrderedDict()
+        self._silent: OrderedDict[str, datetime] = OrderedDict()
 
     async def have(self, source: str, *, by: str) -> Upload | None:
         """As the homeserver has it, given to it by the ghost `by`; None when it cannot be had, or is nothing we carry.
@@ -63,15 +68,19 @@ class Uploads:
         known = await self._store.media.upload(source)
         if known is not None:
             return known
-        failed = self._failed.get(source)
-        if self._fetch is None or (failed is not None and self._clock.now() - failed < AGAIN):
+        if self._fetch is None or self._is_hopeless(source):
             return None
         async with self._room:
             try:
                 body = await self._fetch(source, self._most_bytes)
                 found = await asyncio.to_thread(inspect, body, most_pixels=self._most_pixels)
                 body = await asyncio.to_thread(stripped, body, found.media_type)
-            except (PeerError, Unreachable) as error:
+            except Unreachable as error:
+                if error.answered is None:
+                    _remember(self._silent, urlsplit(source).netloc, self._clock.now())
+                self._fail(source, error.private)
+                return None
+            except PeerError as error:
                 self._fail(source, error.private)
                 return None
             digest = hashlib.blake2b(body, digest_size=32).hexdigest()
@@ -92,8 +101,18 @@ class Uploads:
         await self._store.journal.commit([PutUpload(upload)])
         return upload
 
+    def _is_hopeless(self, source: str) -> bool:
+        now = self._clock.now()
+        failed, silent = self._failed.get(source), self._silent.get(urlsplit(source).netloc)
+        return (failed is not None and now - failed < AGAIN) or (silent is not None and now - silent < QUIET)
+
     def _fail(self, source: str, why: str) -> None:
         _log.info("media.refused", reason=why)
-        self._failed[source] = self._clock.now()
-        while len(self._failed) > MOST_REMEMBERED:
-            self._failed.popitem(last=False)
+        _remember(self._failed, source, self._clock.now())
+
+
+def _remember(memory: OrderedDict[str, datetime], key: str, at: datetime) -> None:
+    memory[key] = at
+    memory.move_to_end(key)
+    while len(memory) > MOST_REMEMBERED:
+        memory.popitem(last=False)

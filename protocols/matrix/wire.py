@@ -16,12 +16,15 @@ from bridge.model.ids import NAMESPACE
 
 __all__ = [
     "MARK",
+    "NAMED",
+    "TEXTS",
     "Envelope",
     "MatrixEvent",
     "MemberContent",
     "MessageContent",
     "OriginMark",
     "Ping",
+    "PollContent",
     "ReactionContent",
     "RedactionContent",
     "Relation",
@@ -33,6 +36,12 @@ __all__ = [
 
 MARK = f"{NAMESPACE}.origin"
 """The content key that names what an event of ours is a copy of."""
+
+TEXTS = "org.matrix.msc1767.text"
+"""The words again, each with its language (MSC1767, MSC3554)."""
+
+NAMED = "com.beeper.reaction.shortcode"
+"""Where clients and bridges write the name of a reaction that is a picture."""
 
 
 class Transaction(msgspec.Struct):
@@ -117,6 +126,7 @@ class NewContent(msgspec.Struct):
     spoiler: Any = field(name="page.codeberg.everypizza.msc4193.spoiler", default=None)
     spoiler_reason: Any = field(name="page.codeberg.everypizza.msc4193.spoiler.reason", default=None)
     mentions: Mentions | None = field(name="m.mentions", default=None)
+    texts: Any = field(name=TEXTS, default=None)
 
 
 class MessageContent(NewContent):
@@ -127,9 +137,20 @@ class MessageContent(NewContent):
     mark: OriginMark | None = field(name=MARK, default=None)
 
 
+class PollContent(msgspec.Struct):
+    """`m.poll.start` under both of its names. What is asked is looked at by its reader."""
+
+    poll: Any = field(name="m.poll", default=None)
+    unstable: Any = field(name="org.matrix.msc3381.poll.start", default=None)
+    new_content: Any = field(name="m.new_content", default=None)
+    relates_to: Relation | None = field(name="m.relates_to", default=None)
+    mark: OriginMark | None = field(name=MARK, default=None)
+
+
 class ReactionContent(msgspec.Struct):
     relates_to: Relation | None = field(name="m.relates_to", default=None)
     shortcode: str | None = None
+    named: str | None = field(name=NAMED, default=None)
     mark: OriginMark | None = field(name=MARK, default=None)
 
 
@@ -167,7 +188,8 @@ class StateContent(msgspec.Struct):
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {
     shape: msgspec.json.Decoder(shape)
     for shape in (
-        Transaction, Ping, Envelope, MatrixEvent, OriginMark, MessageContent, ReactionContent, RedactionContent, MemberContent, StateContent,
+        Transaction, Ping, Envelope, MatrixEvent, OriginMark, MessageContent, PollContent, ReactionContent, RedactionContent,
+        MemberContent, StateContent,
     )
 }  # fmt: skip
 

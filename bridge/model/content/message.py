@@ -33,6 +33,35 @@ class Attachment(msgspec.Struct, frozen=True):
     sensitive: bool = False
 
 
+class Emoji(msgspec.Struct, frozen=True):
+    """A picture that people of a server or room call `:name:`, as it stands in the text; `name` has letters, digits and `_` alone."""
+
+    name: str
+    url: str
+    media_type: str = ""
+
+
+class Location(msgspec.Struct, frozen=True):
+    """A place in the world that the author named on purpose. Degrees north and east (WGS 84); None where it only has a name."""
+
+    name: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+
+    @property
+    def said(self) -> str:
+        """It in words: `📍 By the old mill (51.5, 0.1)`."""
+        where = ""
+        if self.latitude is not None and self.longitude is not None:
+            where = f"{degrees(self.latitude)}, {degrees(self.longitude)}"
+        return f"📍 {self.name} ({where})" if self.name and where else f"📍 {self.name or where}"
+
+
+def degrees(value: float) -> str:
+    """With at most six decimals, which is a hand's breadth."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
 class ContentNote(msgspec.Struct, frozen=True):
     """What the author says before one looks: a content warning."""
 
@@ -60,3 +89,10 @@ class Message(msgspec.Struct, frozen=True, tag="message"):
     note: ContentNote | None = None
     attachments: tuple[Attachment, ...] = ()
     manner: Manner = Manner.TEXT
+    emojis: tuple[Emoji, ...] = ()
+    location: Location | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Does it say and show nothing?"""
+        return not (self.text or self.title or self.attachments or self.location)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
+from bridge.model.content.message import Emoji
 from bridge.model.ids import ObjectId
 
 
 class Reaction(msgspec.Struct, frozen=True, tag="reaction"):
-    """`key` is a Unicode emoji, or `:shortcode:` for a custom one. A bare Like is `LIKE`."""
+    """`key` is a Unicode emoji, or `:shortcode:` for a custom one, whose picture is `emoji`. A bare Like is `LIKE`."""
 
     target: ObjectId
     key: str
+    emoji: Emoji | None = None
 
 
 LIKE = "👍"

@@ -13,6 +13,8 @@ from protocols.activitypub.translate.thing import Thing
 from protocols.activitypub.wire import Document
 
 MOST = 16
+MOST_PLAYED = 16_000_000
+"""Bytes of the recording that is chosen where its server has it in several sizes: what one file may have by default."""
 _FILES = frozenset({"Document", "Image", "Video", "Audio"})
 _DURATION = re.compile(r"P(?:(\d{1,3})D)?T?(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,7}(?:\.\d{1,3})?)S)?")
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,80}")
@@ -30,6 +32,28 @@ def read_attachments(said: Thing, *, sensitive: bool) -> tuple[Attachment, ...]:
     return tuple(attachment for attachment in read if attachment is not None)[:MOST]
 
 
+def read_played(said: Thing, *, sensitive: bool) -> tuple[Attachment, ...]:
+    """What a post is that is a film, recording or picture itself: the largest form of it that is not too much (PeerTube has up to eight)."""
+    best: tuple[float, Attachment] | None = None
+    for link in said.things("url"):
+        size, href, media_type = link.number("size"), link.text("href"), link.text("mediaType").lower()
+        if media_type.partition("/")[0] not in {"video", "audio", "image"} or not href.startswith(("https://", "http://")):
+            continue
+        height = link.number("height") or 0
+        if (size is None or size <= MOST_PLAYED) and (best is None or height > best[0]):
+            shown = said.having("url", href).having("mediaType", media_type)
+            for name in ("width", "height"):
+                shown = shown.having(name, link.members.get(name, said.members.get(name)))
+            read = _read(shown.having("summary", said.text("name")), sensitive=sensitive)
+            best = (height, read) if read is not None else best
+    return (best[1],) if best is not None else ()
+
+
+def type_by_ending(url: str) -> str | None:
+    """The media type that the end of an address suggests."""
+    return _ENDINGS.get(url.partition("?")[0].rpartition(".")[2].lower())
+
+
 def _read(thing: Thing, *, sensitive: bool) -> Attachment | None:
     url = thing.one_id("url") or thing.text("href")
     if not url.startswith(("https://", "http://")):
@@ -37,8 +61,7 @@ def _read(thing: Thing, *, sensitive: bool) -> Attachment | None:
     link = thing.thing("url")
     media_type = thing.text("mediaType").lower() or (link.text("mediaType").lower() if link else "")
     if not _MEDIA_TYPE.fullmatch(media_type):
-        ending = url.partition("?")[0].rpartition(".")[2].lower()
-        media_type = _ENDINGS.get(ending) or _GUESS.get(thing.type, "application/octet-stream")
+        media_type = type_by_ending(url) or _GUESS.get(thing.type, "application/octet-stream")
     return Attachment(
         url=url,
         media_type=media_type,

@@ -25,7 +25,9 @@ from bridge.refs import Refs
 from protocols.activitypub.ids import host_of, is_ours, native, object_url, page_url, tag_url, thread_url
 from protocols.activitypub.translate.actor import page_of
 from protocols.activitypub.translate.addressing import address
-from protocols.activitypub.translate.attachment import read_attachments, write_attachment
+from protocols.activitypub.translate.attachment import read_attachments, read_played, write_attachment
+from protocols.activitypub.translate.emoji import read_emojis, write_emoji
+from protocols.activitypub.translate.location import read_location, without_line, write_location
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Made, Outgoing
 from protocols.activitypub.translate.thing import Thing
 from protocols.activitypub.wire import OBJECT_CONTEXT, Document, is_activity_type, stamp
@@ -40,9 +42,13 @@ _ABSTRACT = frozenset({"Page", "Article", "Video", "Event", "Image", "Audio", "D
 _POINTED_AT = frozenset({"Article", "Video", "Event", "Image", "Audio", "Document"})
 """What is elsewhere: title, a few words, and where it is."""
 
+_PLAYED = frozenset({"Video", "Image", "Audio", "Document"})
+
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _SPOILER = re.compile(r'<span data-spoiler="([^"]*)">')
 MOST_SUMMARY = 500
+UNNAMED = "Sensitive"
+"""What stands before words whose author hid them and did not say why."""
 
 
 def is_vote(said: Thing) -> bool:
@@ -65,6 +71,7 @@ def digest_of(said: Thing) -> str:
         [[thing.one_id("url"), thing.text("name"), thing.text("summary")] for thing in said.things("attachment")],
         [option.text("name") for option in _options(said)],
         said.text("updated"),
+        *([place.members for place in said.things("location")]),
     ]
     return hashlib.blake2b(msgspec.json.encode(shown), digest_size=16).hexdigest()
 
@@ -95,20 +102,30 @@ def read_message(
     people = _People(said, refs, me)
     text, named = from_html("".join(_body(said)), mention=people.named)
     mentions = (*named, *people.unnamed(named, parent))
+    location = read_location(said)
+    text = without_line(text, location, len(named))
     summary = "" if said.type in _ABSTRACT else _summary(said)
     sensitive = bool(said.flag("sensitive"))
-    note = ContentNote(summary) if summary else ContentNote() if sensitive else None
+    note: ContentNote | None
+    if summary == UNNAMED and said.thing("origin") is not None:
+        note = ContentNote()
+    else:
+        # Without words of warning it is the files that are hidden, except on Lemmy, where the whole post is.
+        note = ContentNote(summary) if summary else ContentNote() if sensitive and (said.type == "Page" or not text) else None
     if note is not None and note.text == spoiler_summary(text):
         note = None
+    title = " ".join(said.text("name").split())[:MOST_SUMMARY] or None if reply_to is None else None
     return Message(
         text=text,
         reply_to=reply_to,
         thread=thread,
         mentions=mentions,
         language=language_of(said),
-        title=" ".join(said.text("name").split())[:MOST_SUMMARY] or None if reply_to is None else None,
+        title=title,
         note=note,
-        attachments=read_attachments(said, sensitive=sensitive),
+        attachments=read_attachments(said, sensitive=sensitive) + (read_played(said, sensitive=sensitive) if said.type in _PLAYED else ()),
+        emojis=read_emojis(said, text.plain, title or ""),
+        location=location,
     )
 
 
@@ -144,6 +161,7 @@ def _body(said: Thing) -> Iterator[str]:
     if options := _options(said):
         lines = "".join(f"<li>{_escape(option.text('name'))}</li>" for option in options)
         yield f"<ul>{lines}</ul>"
+        yield _line(page_of(said) or said.id, "Vote where it was asked")
     links = [link for link in said.things("attachment") if link.type == "Link"]
     for url, name in [(link.text("href"), link.text("name")) for link in links]:
         yield _line(url, name)
@@ -254,11 +272,14 @@ def words_of(out: Outgoing, message: Message, parent: Native | None) -> Words:
         dialect=Dialect.FEDIVERSE,
         hashtag=topic,
     )
+    if message.location is not None:
+        content += f"<p>{_escape(message.location.said)}</p>"
     for attachment in message.attachments:
         if not _is_web(attachment.url):
             content += f"<p>({_escape(attachment.description or attachment.name or 'a file that stays where it was sent')})</p>"
     tags: list[Document] = [{"type": "Mention", "href": actor, "name": name} for actor, _, name in cards.values()]
     tags += [{"type": "Hashtag", "href": tag_url(out.me, name), "name": f"#{name}"} for name in topics.values()]
+    tags += [tag for emoji in message.emojis if (tag := write_emoji(emoji)) is not None]
     return Words(content, _plain(message, cards.keys()), tuple(tags), tuple(actor for actor, _, _ in cards.values()))
 
 
@@ -299,6 +320,8 @@ def note_of(out: Outgoing, message: Message, *, edited: bool, published: datetim
         note["updated"] = stamp(event.at)
     if answered_url:
         note["inReplyTo"] = answered_url
+    if message.location is not None:
+        note["location"] = write_location(message.location)
     _say_before(note, message)
     if note["type"] == "Page":
         note["name"] = _title(message, words.plain)
@@ -354,6 +377,8 @@ def _plain(message: Message, shown: AbstractSet[Native]) -> str:
 def _say_before(note: Document, message: Message) -> None:
     summary = message.note.text if message.note else ""
     summary = summary or spoiler_summary(message.text) or ""
+    if message.note is not None and not summary and (message.text or message.location):
+        summary = UNNAMED  # else the words would stand there for everyone: only a summary hides them
     if summary and note["type"] == "Note":
         note["summary"] = summary
     if message.note is not None or summary or any(attachment.sensitive for attachment in message.attachments):
@@ -362,9 +387,9 @@ def _say_before(note: Document, message: Message) -> None:
 
 def _title(message: Message, plain: str) -> str:
     """Lemmy wants one. Never the hidden words: what stands before them, else the first line of `plain`."""
-    hidden = message.note.text or "Sensitive" if message.note else None
+    hidden = message.note.text or UNNAMED if message.note else None
     said = (*plain.split("\n"), *(attachment.description or attachment.name for attachment in message.attachments))
-    first = next((line for line in said if line.strip()), "")
+    first = next((line for line in said if line.strip()), message.location.said if message.location else "")
     title = " ".join((message.title or hidden or spoiler_summary(message.text) or first).split())
     return title if len(title) <= MOST_TITLE else f"{title[: MOST_TITLE - 1]}…" if title else "…"
 

@@ -13,6 +13,7 @@ from bridge.model.ids import event_id
 from bridge.refs import Awaits, Ignored, Read, Reading
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.arrival import Arrival, known_spot
+from protocols.activitypub.translate.emoji import read_emojis, write_emoji
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
 from protocols.activitypub.translate.thing import Thing
 from protocols.activitypub.wire import REACTION_CONTEXT, Document, clamped, stamp
@@ -50,12 +51,12 @@ def read_like(arrival: Arrival) -> Reading:
         return waits
     if spot is None or author is None:
         return Ignored("a reaction by somebody who could not be fetched" if author is None else "a reaction in a community that is gone")
-    activity = arrival.activity
+    activity, key = arrival.activity, key_of(arrival.activity)
     event = arrival.event(
         event_id(arrival.me.secret, native(activity.id)),
         spot,
         author,
-        Reaction(known.id, key_of(activity)),
+        Reaction(known.id, key, next(iter(read_emojis(activity, key)), None)),
         audience=known.audience,
         at=clamped(activity.text("published"), arrival.received_at),
         come=Provenance(native(activity.id)),
@@ -74,6 +75,7 @@ def write_like(out: Outgoing, reaction: Reaction, *, to_group: bool) -> Made:
         return Lack("reaction.negative", f"{reaction.key} would be shown as a like there.")
     known = out.object(reaction.target)
     author = out.actor(known.author) if known else None
+    picture = write_emoji(reaction.emoji) if reaction.emoji is not None else None
     return {
         "@context": REACTION_CONTEXT,
         "id": out.own_activity(),
@@ -84,6 +86,7 @@ def write_like(out: Outgoing, reaction: Reaction, *, to_group: bool) -> Made:
         "cc": [],
         "audience": out.group.id,
         "published": stamp(out.event.at),
+        **({"tag": [picture]} if picture is not None else {}),
     }
 
 

@@ -25,7 +25,7 @@ def read(frame: Frame, revise: Revise, refs: Refs) -> Reading:
         return Ignored("an edit by somebody who did not write it", refused=True)
     reply_to, thread = (known.reply_to, known.thread) if known is not None else (None, None)
     message = read_words(revise.words, refs, reply_to=reply_to, thread=thread)
-    if not (message.text or message.title or message.attachments):
+    if message.is_empty:
         return Ignored("an edit without new words")
     return make(frame, Edit(target=target.id, message=message))
 

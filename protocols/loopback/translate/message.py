@@ -31,7 +31,7 @@ def read(frame: Frame, say: Say, refs: Refs) -> Reading:
     order = command.asked(message)
     if order is not None:
         return command.read(frame, refs, order, say.reply_to)
-    if not (message.text or message.title or message.attachments):
+    if message.is_empty:
         return Ignored("a message without words")
     return make(frame, message, thread=say.thread or None)
 

@@ -23,11 +23,11 @@ def read(frame: Frame, react: React, refs: Refs) -> Reading:
     target = aim(frame, refs, react.of)
     if target is None:
         return Ignored("a reaction to something in another room", refused=True)
-    return make(frame, Reaction(target=target.id, key=key), about=react.of)
+    return make(frame, Reaction(target=target.id, key=key, emoji=react.emoji), about=react.of)
 
 
 def write(item: Item, reaction: Reaction, refs: Refs, me: Node) -> Wire | Omission:
     copy = refs.copy(reaction.target, item.place)
     if copy is None:
         return absent(item, "reaction")
-    return act(item, React(of=copy, key=reaction.key), ghost_for(item, refs), me)
+    return act(item, React(of=copy, key=reaction.key, emoji=reaction.emoji), ghost_for(item, refs), me)

@@ -17,15 +17,22 @@ __all__ = ["name_of", "read_words", "write_words"]
 
 MOST_MENTIONS = 50
 MOST_FILES = 20
+MOST_EMOJIS = 20
 MOST_TITLE = 500
 MOST_LANGUAGE = 35
 
 
 def read_words(words: Words, refs: Refs, *, reply_to: ObjectId | None = None, thread: ObjectId | None = None) -> Message:
     """A message as it was said. Raises Malformed for more people or files than fit, and for a file without a web address."""
-    for name, found, most in (("mentions", words.mentions, MOST_MENTIONS), ("attachments", words.attachments, MOST_FILES)):
+    for name, found, most in (
+        ("mentions", words.mentions, MOST_MENTIONS),
+        ("attachments", words.attachments, MOST_FILES),
+        ("emojis", words.emojis, MOST_EMOJIS),
+    ):
         if len(found) > most:
             raise Malformed(f"more than {most}", path=f"$.act.words.{name}")
+    for number, emoji in enumerate(words.emojis):
+        _web(emoji.url, f"emojis[{number}]")
     return Message(
         text=_text(words),
         reply_to=reply_to,
@@ -36,6 +43,8 @@ def read_words(words: Words, refs: Refs, *, reply_to: ObjectId | None = None, th
         note=ContentNote(one_line(words.note.text, MOST_TITLE), words.note.sensitive) if words.note is not None else None,
         attachments=tuple(_file(number, file) for number, file in enumerate(words.attachments)),
         manner=words.manner,
+        emojis=words.emojis,
+        location=words.location,
     )
 
 
@@ -48,9 +57,13 @@ def _text(words: Words) -> RichText:
 
 
 def _file(number: int, file: Attachment) -> Attachment:
-    if not file.url.startswith(("https://", "http://")) or safe_href(file.url) != file.url:
-        raise Malformed("not a web address", path=f"$.act.words.attachments[{number}].url")
+    _web(file.url, f"attachments[{number}]")
     return file
+
+
+def _web(url: str, where: str) -> None:
+    if not url.startswith(("https://", "http://")) or safe_href(url) != url:
+        raise Malformed("not a web address", path=f"$.act.words.{where}.url")
 
 
 def write_words(message: Message, refs: Refs) -> Words:
@@ -65,6 +78,8 @@ def write_words(message: Message, refs: Refs) -> Words:
         note=message.note,
         attachments=message.attachments,
         manner=message.manner,
+        emojis=message.emojis,
+        location=message.location,
     )
 
 

@@ -33,6 +33,7 @@ from protocols.matrix.translate import (
     membership,
     message,
     notice,
+    poll,
     profile,
     reaction,
     release,
@@ -48,6 +49,7 @@ __all__ = ["READERS", "read", "write"]
 READERS: Mapping[str, Callable[[Frame, Refs], Reading]] = {
     "m.room.message": message.read,
     "m.sticker": message.read,
+    **dict.fromkeys(poll.EVENT_TYPES, poll.read),
     "m.reaction": reaction.read,
     "m.room.redaction": retraction.read,
     "m.room.member": membership.read,
@@ -58,7 +60,9 @@ READERS: Mapping[str, Callable[[Frame, Refs], Reading]] = {
     "m.room.tombstone": setting.read_tombstone,
 }
 
-_STATE = frozenset(kind for kind in READERS if kind not in {"m.room.message", "m.sticker", "m.reaction", "m.room.redaction"})
+_STATE = frozenset(
+    kind for kind in READERS if kind not in {"m.room.message", "m.sticker", *poll.EVENT_TYPES, "m.reaction", "m.room.redaction"}
+)
 
 
 def read(body: bytes, received_at: datetime, refs: Refs, me: Me) -> Reading:

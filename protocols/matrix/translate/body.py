@@ -6,12 +6,14 @@ from typing import Any
 
 from bridge.model.content.message import Attachment, Message
 from bridge.model.event import Event
+from bridge.model.richtext import RichText
 from bridge.refs import Refs
 from protocols.matrix.ids import Me
 from protocols.matrix.translate.frame import Frame, page
+from protocols.matrix.translate.location import read_location
 from protocols.matrix.translate.media import described, is_file, is_media, read_file
 from protocols.matrix.translate.relation import Standing
-from protocols.matrix.translate.words import Words, fits, write_words
+from protocols.matrix.translate.words import Words, fits, language_of, spoken, write_words
 from protocols.matrix.wire import NewContent
 from protocols.richtext import from_text
 
@@ -22,12 +24,15 @@ _SHORT = (8_000, 4_000)
 
 
 def read_body(frame: Frame, content: NewContent, msgtype: str, words: Words, standing: Standing) -> Message:
-    """The message itself; a place becomes a line that says what it is."""
+    """The message itself; a file or place that cannot be read becomes a line that says what it is."""
     text, note = words.text, words.note
+    location = read_location(content) if msgtype == "m.location" else None
     attachments: tuple[Attachment, ...] = ()
     if is_file(content, msgtype):
         text, attachment, note = read_file(content, msgtype, words)
         attachments = (attachment,)
+    elif location is not None:
+        text = RichText()
     elif is_media(msgtype):
         text = described(content, msgtype, words, page(frame))
     return Message(
@@ -35,9 +40,12 @@ def read_body(frame: Frame, content: NewContent, msgtype: str, words: Words, sta
         reply_to=standing.reply_to,
         thread=standing.thread,
         mentions=words.mentions,
+        language=language_of(content),
         note=note,
         attachments=attachments,
         manner=words.manner,
+        emojis=words.emojis,
+        location=location,
     )
 
 
@@ -64,4 +72,5 @@ def write_body(message: Message, event: Event, refs: Refs, me: Me) -> dict[str, 
         content["body"] = from_text(cut).plain + " …"
         content.pop("formatted_body", None)
         content.pop("format", None)
-    return content
+    told = spoken(content, message.language)
+    return told if fits({"first": told, "again": told}) else content

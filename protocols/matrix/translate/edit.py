@@ -81,7 +81,7 @@ def read(frame: Frame, refs: Refs, content: MessageContent) -> Reading:
     words = read_words(new, frame.me, refs, answers=known is not None and known.reply_to is not None)
     standing = Standing(known.reply_to, known.thread) if known is not None else Standing()
     message = read_body(frame, new, new.msgtype or content.msgtype, words, standing)
-    if not message.text and not message.attachments:
+    if message.is_empty:
         return Ignored("an edit without new words")
     return make(frame, Edit(target=target.id, message=message), author_of(frame, refs), mark=content.mark)
 

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from bridge.model.content.message import Attachment, ContentNote, Message
+from bridge.model.ids import NAMESPACE
 from bridge.model.record import Upload
 from bridge.model.richtext import RichText
 from bridge.refs import Refs
@@ -34,6 +35,8 @@ MOST_DESCRIPTION: Final = 5_000
 
 SPOILER: Final = "page.codeberg.everypizza.msc4193.spoiler"
 BLURHASH: Final = "xyz.amorgan.blurhash"
+FOCUS: Final = f"{NAMESPACE}.focus"
+"""The point of a picture that is never cut off, x and y in thousandths from -1000 to 1000: events have no fractions."""
 
 _KINDS = {
     "m.image": ("🖼", "a picture", "image/jpeg"),
@@ -102,9 +105,17 @@ def read_file(content: NewContent, msgtype: str, words: Words) -> tuple[RichText
         height=_whole(info, "h", 100_000),
         duration=_seconds(info),
         blurhash=blurhash if isinstance(blurhash, str) and 6 <= len(blurhash) <= 120 else None,
+        focus=_focus(info.get(FOCUS)),
         sensitive=note is not None,
     )
     return words.text if captioned else RichText(), attachment, note
+
+
+def _focus(value: object) -> tuple[float, float] | None:
+    match value:
+        case [int() as x, int() as y] if -1000 <= x <= 1000 and -1000 <= y <= 1000:
+            return (x / 1000, y / 1000)
+    return None
 
 
 def _whole(info: Mapping[str, Any], key: str, most: int) -> int | None:
@@ -189,6 +200,8 @@ def file_of(
         info["duration"] = int(attachment.duration * 1000)
     if attachment.blurhash:
         info[BLURHASH] = attachment.blurhash
+    if attachment.focus is not None:
+        info[FOCUS] = [round(1000 * part) for part in attachment.focus]
     content["info"] = info
     return File(
         number=number,

@@ -14,6 +14,7 @@ from protocols.matrix.ids import Me
 from protocols.matrix.translate import command, edit
 from protocols.matrix.translate.body import outside, read_body, whereabouts, write_body
 from protocols.matrix.translate.frame import Frame, author_of, make
+from protocols.matrix.translate.location import write_location
 from protocols.matrix.translate.media import Show, file_of, is_media
 from protocols.matrix.translate.outgoing import ghost_for, mark_of, send, show
 from protocols.matrix.translate.relation import read_relation, write_relation
@@ -41,7 +42,7 @@ def read(frame: Frame, refs: Refs) -> Reading:
         answered = relation.in_reply_to if relation is not None and standing.answered is not None else None
         return command.read(frame, refs, asked, standing.answered, answered.event_id if answered is not None else None)
     message = read_body(frame, content, msgtype, words, standing)
-    if not message.text and not message.attachments:
+    if message.is_empty:
         return Ignored("a message without words")
     return make(frame, message, author_of(frame, refs), mark=content.mark, thread=standing.native)
 
@@ -49,11 +50,14 @@ def read(frame: Frame, refs: Refs) -> Reading:
 def write(item: Item, message: Message, refs: Refs, me: Me) -> Wire:
     relation = write_relation(message, refs, item.place)
     related: dict[str, Any] = {"m.relates_to": relation} if relation is not None else {}
-    words = {**write_body(message, item.event, refs, me), **mark_of(item, me), **related}
     speaker = ghost_for(item, refs)
+    alone = not (message.text or message.title or message.attachments or message.note)
+    if alone and message.location is not None and (place := write_location(message.location)) is not None:
+        return send(EVENT_TYPE, {**place, **outside(item.event), **mark_of(item, me), **related}, speaker)
+    words = {**write_body(message, item.event, refs, me), **mark_of(item, me), **related}
     if not message.attachments:
         return send(EVENT_TYPE, words, speaker)
-    silent = not (message.text or message.title)
+    silent = not (message.text or message.title or message.location)
     url, beside = whereabouts(item.event), outside(item.event)
     files = tuple(
         file_of(message, number, attachment, me, refs, url=url, more={**beside, **mark_of(item, me, number, attachment.url), **related})

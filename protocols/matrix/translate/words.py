@@ -13,24 +13,28 @@ from typing import Any
 import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
-from bridge.model.content.message import ContentNote, Manner, Mention, Message
+from bridge.model.content.message import ContentNote, Emoji, Manner, Mention, Message
 from bridge.model.ids import ACTIVITYPUB, MATRIX, Native
 from bridge.model.richtext import RichText, from_plain
 from bridge.refs import Refs
 from protocols.htmltree import oversized, scrub
 from protocols.matrix.capabilities import MOST_CONTENT
 from protocols.matrix.ids import Me, actor_link, is_user_id, linked_user, users_in
-from protocols.matrix.wire import NewContent, dump
+from protocols.matrix.translate.emoji import Emojis, shown_as
+from protocols.matrix.wire import TEXTS, NewContent, dump
 from protocols.richtext import Dialect, clean, from_html, from_text, to_html, with_names
 
-__all__ = ["HTML", "Words", "fits", "read_words", "whom", "write_words"]
+__all__ = ["HTML", "Words", "fits", "language_of", "read_words", "spoken", "whom", "write_words"]
 
 HTML = "org.matrix.custom.html"
 MOST_MENTIONS = 50
 HIDDEN = "(content hidden)"
+LANGUAGE = "org.matrix.msc3554.lang"
+MOST_TEXTS = 10
 
 _MANNERS = {"m.emote": Manner.EMOTE, "m.notice": Manner.NOTICE}
 _MSGTYPES = {Manner.TEXT: "m.text", Manner.EMOTE: "m.emote", Manner.NOTICE: "m.notice"}
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _QUOTE = re.compile(r"\A(?:> ?[^\n]*(?:\n|\Z))+\n?")
 """The lines before a reply that repeat what is answered."""
 
@@ -42,6 +46,7 @@ class Words(msgspec.Struct, frozen=True):
     mentions: tuple[Mention, ...] = ()
     note: ContentNote | None = None
     manner: Manner = Manner.TEXT
+    emojis: tuple[Emoji, ...] = ()
 
 
 def read_words(content: NewContent, me: Me, refs: Refs, *, answers: bool) -> Words:
@@ -59,9 +64,10 @@ def read_words(content: NewContent, me: Me, refs: Refs, *, answers: bool) -> Wor
         return whom(user.id, me, refs)
 
     note = None
+    emojis = Emojis()
     if content.format == HTML and content.formatted_body:
         inner, note = _unveil(content.formatted_body)
-        text, mentions = from_html(inner, mention=named)
+        text, mentions = from_html(inner, mention=named, emoji=emojis.name)
     else:
         body = _QUOTE.sub("", content.body, count=1) if answers and content.body.startswith(">") else content.body
         text, mentions = from_text(body), ()
@@ -74,7 +80,7 @@ def read_words(content: NewContent, me: Me, refs: Refs, *, answers: bool) -> Wor
         if actor is not None and actor not in seen:
             seen.add(actor)
             unshown.append(Mention(actor, _called(user, refs)))
-    return Words(text, (*mentions, *unshown), note, _MANNERS.get(content.msgtype, Manner.TEXT))
+    return Words(text, (*mentions, *unshown), note, _MANNERS.get(content.msgtype, Manner.TEXT), emojis.found)
 
 
 def whom(user: str, me: Me, refs: Refs) -> Native | None:
@@ -132,7 +138,11 @@ def write_words(message: Message, me: Me, refs: Refs, url: str | None) -> dict[s
         title = _html.escape(message.title, quote=False)
         inside = text.html or from_plain(text.plain).html
         text = RichText(html=f"<p><strong>{title}</strong></p>{inside}", plain=f"{message.title}\n\n{text.plain}".strip("\n"))
-    shown = to_html(text, message.mentions, mention=link, dialect=Dialect.MATRIX)
+    if message.location is not None:
+        said = message.location.said
+        inside = text.html or from_plain(text.plain).html
+        text = RichText(html=f"{inside}<p>{_html.escape(said, quote=False)}</p>", plain=f"{text.plain}\n\n{said}".strip("\n"))
+    shown = to_html(text, message.mentions, mention=link, dialect=Dialect.MATRIX, emoji=shown_as(message.emojis, refs))
     body = scrub(text.plain)
     if message.note is not None:
         reason = " ".join(scrub(message.note.text).split())
@@ -146,6 +156,21 @@ def write_words(message: Message, me: Me, refs: Refs, url: str | None) -> dict[s
     if shown != _html.escape(body, quote=False):
         content |= {"format": HTML, "formatted_body": shown}
     return content
+
+
+def language_of(content: NewContent) -> str | None:
+    """The language that its sender named for the words (MSC3554); nobody's language is guessed."""
+    texts = content.texts if isinstance(content.texts, list) else []
+    for text in texts[:MOST_TEXTS]:
+        if isinstance(text, dict) and text.get("body") == content.body:
+            named = text.get(LANGUAGE, text.get("lang"))
+            return named if isinstance(named, str) and _LANGUAGE.fullmatch(named) else None
+    return None
+
+
+def spoken(content: dict[str, Any], language: str | None) -> dict[str, Any]:
+    """The same, with the language of its words."""
+    return {**content, TEXTS: [{"body": content["body"], LANGUAGE: language}]} if language else content
 
 
 def _matrix_id(actor: Native, refs: Refs) -> str | None:

@@ -12,14 +12,15 @@ import pytest
 from bridge.changes import AppendEvent
 from bridge.model.actor import Actor
 from bridge.model.audience import Audience
-from bridge.model.content import Content, Message, Profile, Retraction
-from bridge.model.content.message import Attachment
+from bridge.model.content import Content, Message, Profile, Reaction, Retraction
+from bridge.model.content.message import Attachment, Emoji
 from bridge.model.event import Event, Provenance
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, Native, ObjectId, event_id
 from bridge.model.richtext import from_plain
 from bridge.relay.keeping import Bounds, Keeper
 from bridge.relay.relay import Relay
 from storage.files import FolderFiles
+from tests.bridge.media.pictures import png
 from tests.bridge.relay.house import HALL, NODE, House
 from tests.bridge.relay.test_keeping import PHOTO, Homeserver
 
@@ -134,6 +135,41 @@ async def test_a_file_that_cannot_cross_is_a_line_and_its_author_is_told_once(st
     assert "It is no picture, film or recording." in told[0]
     records = [record for record in await studio.records() if record.kind == "message"]
     assert [[one.code for one in record.omissions] for record in records] == [["file.not_carried"]] * 3
+
+
+async def test_a_custom_emoji_is_served_and_goes_with_its_words(studio: Studio) -> None:
+    await studio.opted_in("lena")
+    blob = Emoji("blob", "mxc://hs.example/blob")
+    studio.homeserver.files[blob.url] = png()
+    words = Message(from_plain("well :blob:"), emojis=(blob, Emoji("film", PLAN.url)))
+    await studio.append("lena", words, "well")
+    await studio.later()
+    [message] = await studio.messages()
+    assert [(emoji.name, emoji.media_type) for emoji in message.emojis] == [("blob", "image/png")]
+    name = message.emojis[0].url.removeprefix("https://media.moot.example/media/").removesuffix(".png")
+    assert await studio.keeper.find(name) is not None
+    assert not [text for text in await studio.told("lena") if "A file of yours" in text], "its name has crossed"
+    await studio.append("lena", Retraction(ObjectId(event_id(NODE.secret, Native(LOOPBACK, "well")))), "never mind")
+    assert await studio.keeper.find(name) is None
+
+
+async def test_the_picture_of_a_sign_is_served_and_goes_with_the_sign(studio: Studio) -> None:
+    await studio.opted_in("lena")
+    said = await studio.say("lena", "look")
+    await studio.later()
+    blob = Emoji("blob", "mxc://hs.example/blob")
+    studio.homeserver.files[blob.url] = png()
+    await studio.append("lena", Reaction(said, ":blob:", blob), "sign")
+    await studio.later()
+    [shown] = [
+        item.event.content.emoji for _, item in await studio.out() if isinstance(item.event.content, Reaction) and item.form == "wrap"
+    ]
+    assert shown is not None
+    assert shown.url.startswith("https://media.moot.example/media/")
+    sign = ObjectId(event_id(NODE.secret, Native(LOOPBACK, "sign")))
+    assert [kept.source for kept in await studio.store.media.of(sign)] == [blob.url]
+    await studio.append("lena", Retraction(sign), "no sign")
+    assert await studio.store.media.of(sign) == ()
 
 
 async def test_a_face_is_served_and_goes_with_the_account(studio: Studio) -> None:

@@ -203,6 +203,28 @@ async def test_when_the_folder_is_full_the_least_recently_asked_for_makes_room_a
     await store.close()
 
 
+async def test_a_file_that_changed_at_home_is_not_served_in_place_of_what_was_looked_at(cupboard: Cupboard) -> None:
+    name = await cupboard.kept(PHOTO)
+    for path in cupboard.on_disk():
+        path.unlink()
+    cupboard.homeserver.files[PHOTO.url] = png()
+    found = await cupboard.keeper.find(name)
+    assert found is not None
+    assert found[1] is None
+
+
+async def test_a_file_that_drips_is_left_and_the_words_cross_without_it(cupboard: Cupboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.relay.keeping.LONGEST", 0.05)
+
+    async def drips(address: str, most: int) -> bytes:
+        del address, most
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(cupboard.homeserver, "download", drips)
+    assert (await cupboard.keeper.keep(OWNER, [PHOTO])).left == {PHOTO.url: "It could not be fetched in time."}
+
+
 async def test_a_picture_of_somebody_is_a_picture(cupboard: Cupboard) -> None:
     address, changes = await cupboard.keeper.picture(ANA, PHOTO.url)
     assert address is not None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bridge.model.actor import Actor, ActorKind
 from bridge.model.content import Edit, Message
-from bridge.model.content.message import Attachment, ContentNote, Mention
+from bridge.model.content.message import Attachment, ContentNote, Location, Mention
 from bridge.model.ids import ACTIVITYPUB, ChannelId, CommunityId, Native, ObjectId, event_id
 from bridge.model.place import Channel, Place, PlaceKind
 from bridge.model.record import Follow, KnownObject
@@ -217,6 +217,9 @@ def messages(draw: st.DrawFn) -> Message:
         language=draw(st.sampled_from([None, "en", "pt-BR"])) if text.html else None,
         title=draw(st.sampled_from([None, "A title"])),
         note=note,
+        location=draw(
+            st.sampled_from([None, None, Location("The <old> mill", 51.5, -0.125), Location("The mill"), Location("", -33.0, 151.2)])
+        ),
         attachments=tuple(msgspec.structs.replace(file, sensitive=note is not None or "data-spoiler" in text.html) for file in attached),
     )
 

@@ -13,9 +13,10 @@ from bridge.errors import Gone, TooLarge
 from bridge.model.ids import MATRIX
 from bridge.model.item import Destination, Item, Outcome
 from bridge.ports import Node
-from bridge.refs import Wire
+from bridge.refs import Absent, Wire
 from bridge.settings import Matrix
 from protocols.matrix.adapter import MatrixAdapter
+from protocols.matrix.uploads import Fetch
 from storage import SqlStore, open_memory
 from tests.protocols.matrix.homeserver import TOKEN, Standin
 from tests.protocols.matrix.world import ME, NOW, ROOM, World
@@ -51,6 +52,8 @@ class House:
         self.elsewhere: dict[str, bytes] = {}
         """Files on other servers; what is not here cannot be had."""
         self.fetched: list[str] = []
+        self.download: Fetch | None = None
+        """Real servers instead."""
         self.adapter = MatrixAdapter(
             *(node, settings),
             as_token=TOKEN,
@@ -65,6 +68,8 @@ class House:
 
     async def _fetch(self, url: str, most: int) -> bytes:
         self.fetched.append(url)
+        if self.download is not None:
+            return await self.download(url, most)
         if url not in self.elsewhere:
             raise Gone("a.example does not have this file any more")
         if len(self.elsewhere[url]) > most:
@@ -76,6 +81,9 @@ class House:
         ghost = await self.store.directory.ghost_of(MATRIX, what.by)
         self.world.ghosts = [ghost] if ghost is not None else []
         self.world.parts[what.object] = await self.store.objects.parts(what.object, what.place)
+        for need in self.world.asked_outside(what):
+            found = await self.adapter.fetch(need)
+            self.world.documents[need.key[0]] = b"" if isinstance(found, Absent) else found
         wire = self.world.write(what)
         assert isinstance(wire, Wire), wire
         return await self.adapter.send(wire, what, destination)

@@ -15,6 +15,8 @@ import pytest
 from bridge.model.content import CONTENT_TYPES, Content
 from bridge.model.item import Omission
 from bridge.refs import Wire
+from bridge.relay.degrade import is_web, pictured
+from protocols.matrix.translate.emoji import FILE
 from tests.goldens import GOLDEN, beside, compare, name_of, pretty
 from tests.protocols.matrix.world import World, item, only
 
@@ -34,7 +36,9 @@ def test_a_matrix_event_is_read_as_its_golden(path: Path) -> None:
 @pytest.mark.parametrize("path", SENT, ids=name_of)
 def test_content_is_sent_as_its_golden(path: Path) -> None:
     content = msgspec.json.decode(beside(path, "event").read_bytes(), type=Content)
-    writing = World().write(item(content))
+    world = World()
+    world.documents |= {f"{FILE}{file.url}": f"mxc://hs.test/{file.name}".encode() for file in pictured(content) if is_web(file.url)}
+    writing = world.write(item(content))
     match writing:
         case Wire(method=method, path=where, body=body, speaker=speaker):
             made = {"act": method, "at": where, "by": speaker.id if speaker else None, "content": msgspec.json.decode(body)}

@@ -20,6 +20,7 @@ from bridge.model.richtext import RichText
 from bridge.refs import Need, Needs, Read, Reading, Refs, Writing
 from protocols.matrix.ids import Me
 from protocols.matrix.translate import read, write
+from protocols.matrix.translate.emoji import FILE
 from protocols.matrix.translate.frame import account
 
 ME = Me(server_name="hs.test", prefix="_moot_", bot="@moot:hs.test", domain="moot.example", secret=b"a secret of sixteen bytes or more")
@@ -93,6 +94,8 @@ class World:
         self.ghosts = [SAM_GHOST]
         self.owners = {TALK: ANA.native}
         self.documents: dict[str, bytes] = {}
+        self.wanted: list[Need] = []
+        """Documents that were asked for."""
         self.events: dict[str, Event] = {}
         self.newest: dict[str, str] = {}
         self.known: dict[str, KnownObject] = {}
@@ -149,6 +152,7 @@ class World:
             case "current":
                 return self.events.get(key[0])
             case "document":
+                self.wanted.append(need)
                 return self.documents.get(key[0])
             case _:
                 raise AssertionError(f"nobody answers {need}")
@@ -159,6 +163,12 @@ class World:
 
     def write(self, item: Item) -> Writing:
         return self.settled(lambda refs: write(item, refs, ME))
+
+    def asked_outside(self, item: Item) -> list[Need]:
+        """The pictures that writing it wants from the homeserver."""
+        self.wanted.clear()
+        self.write(item)
+        return [need for need in self.wanted if need.key[0].startswith(FILE)]
 
     def settled(self, call: Callable[[Refs], _Answer]) -> _Answer:
         refs = Refs()
