@@ -368,7 +368,7 @@ def test_the_way_to_a_closed_room_is_told_to_nobody() -> None:
 def test_rooms_of_nobody_and_encrypted_words_are_left_alone() -> None:
     ignored(World().read(matrix_event(room_id="!unlinked")))
     assert "cannot read" in ignored(World().read(matrix_event("m.room.encrypted", {"algorithm": "m.megolm.v1.aes-sha2"})))
-    assert "m.poll.start" in ignored(World().read(matrix_event("m.poll.start", {})))
+    assert "m.poll.response" in ignored(World().read(matrix_event("m.poll.response", {})))
 
 
 def test_a_claimed_time_is_bounded_by_receipt() -> None:
