@@ -196,7 +196,7 @@ class App:
         public = new_application(max_body=self.settings.limits.body_bytes)
         public.add_routes([*self.activitypub.routes(), *health_routes(self.missing)])
         files, host = MediaDoor(self.keeper), self.settings.media_origin.partition("://")[2]
-        if host == self.settings.domain:
+        if host == self.settings.host:
             public.add_routes(files.routes())
         else:
             public.add_domain(host, files.application())
@@ -356,7 +356,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     policy = policy_for(settings.development, operator_urls=operator_urls)
     store = await _open_database(settings, secrets)
     try:
-        agent = user_agent(importlib.metadata.version("folkmoot"), settings.domain)
+        agent = user_agent(importlib.metadata.version("folkmoot"), settings.host)
         bounds = Limits(total=settings.limits.fetch_seconds, connections=settings.limits.sends_at_once + FETCHES)
         async with Client(policy, agent, limits=bounds) as client:
             yield App(settings, secrets, store, client)

@@ -189,8 +189,8 @@ class Media(_Section, frozen=True):
     host: Annotated[
         str,
         Meta(
-            description="The name they are served under, apart from everything else this node serves. Empty: `media.` and the domain. The reverse "
-            "proxy passes it to `listen` like the domain. Set it to the domain itself only when there can be no second name."
+            description="The name they are served under, apart from everything else this node serves. Empty: `media.` and the name in this node's "
+            "URLs. The reverse proxy passes it to `listen` like that one. Set it to that one itself only when there can be no second name."
         ),
     ] = ""
     max_mb: Annotated[int, Meta(ge=1, le=200, description="Largest file that crosses, either way, in megabytes.")] = 16
@@ -268,6 +268,14 @@ class Settings(_Section, frozen=True):
             examples=["/var/lib/folkmoot"],
         ),
     ]
+    server: Annotated[
+        str,
+        Meta(
+            description="The name in every URL of this node, where it is another than `domain`: with `moot.example.org` here and `example.org` "
+            "there, people follow `@commons@example.org`. The web server of `domain` then sends WebFinger requests here. Empty: `domain`. "
+            "Never change it."
+        ),
+    ] = ""
     listen: Annotated[Listen, Meta(description="Where the reverse proxy reaches this node.")] = Listen()
     matrix: Annotated[Matrix | None, Meta(description="Leave the section out for a node without Matrix.")] = None
     activitypub: ActivityPub = ActivityPub()
@@ -283,17 +291,22 @@ class Settings(_Section, frozen=True):
     ] = Development()
 
     @property
+    def host(self) -> str:
+        """The name in this node's URLs, in development with a port."""
+        return self.server or self.domain
+
+    @property
     def origin(self) -> str:
-        """`https://domain`; in development plain http when `development.origins` says so."""
-        plain = f"http://{self.domain}"
-        return plain if self.development.enabled and plain in self.development.origins else f"https://{self.domain}"
+        """`https://host`; in development plain http when `development.origins` says so."""
+        plain = f"http://{self.host}"
+        return plain if self.development.enabled and plain in self.development.origins else f"https://{self.host}"
 
     @property
     def media_origin(self) -> str:
-        """Where members' files are served. In development, where `domain` has a port, that is the node's own origin."""
+        """Where members' files are served. In development, where the host has a port, that is the node's own origin."""
         if self.media.host:
             return f"{self.origin.partition('://')[0]}://{self.media.host}"
-        return self.origin if ":" in self.domain else f"https://media.{self.domain}"
+        return self.origin if ":" in self.host else f"https://media.{self.host}"
 
     @property
     def files(self) -> Path:
@@ -443,22 +456,31 @@ def _verify_development(development: Development) -> None:
 
 
 def _verify_domain(settings: Settings) -> None:
-    host, _, port = settings.domain.partition(":")
-    if port.isdigit() and not {f"http://{settings.domain}", f"https://{settings.domain}"} & set(settings.development.origins):
+    _verify_name(settings, "$.domain", settings.domain, serves=not settings.server)
+    if settings.server:
+        _verify_name(settings, "$.server", settings.server, serves=True)
+
+
+def _verify_name(settings: Settings, key: str, name: str, *, serves: bool) -> None:
+    """`serves`: it stands in the URLs of this node, so that in development it needs an origin."""
+    host, _, port = name.partition(":")
+    if port.isdigit() and (
+        not settings.development.enabled or (serves and not {f"http://{name}", f"https://{name}"} & set(settings.development.origins))
+    ):
         raise BadSetting(
-            f"expected a name without a port, found {settings.domain!r}",
-            key="$.domain",
+            f"expected a name without a port, found {name!r}",
+            key=key,
             remedy="Other servers refuse addresses with a port; a port needs [development] with this origin in `origins`.",
         )
     if (
-        (":" in settings.domain and not port.isdigit())
+        (":" in name and not port.isdigit())
         or len(host) > 253
         or not _HOST.fullmatch(host)
         or ("." not in host and not settings.development.enabled)
     ):
         raise BadSetting(
-            f"expected a domain name in lower case, found {settings.domain!r}",
-            key="$.domain",
+            f"expected a domain name in lower case, found {name!r}",
+            key=key,
             remedy="In lower case, without https:// and slashes, as in moot.example; with other letters in its xn-- form.",
         )
 

@@ -41,7 +41,7 @@ def setting_findings(settings: Settings) -> Iterator[Finding]:
             "Nobody is named who answers for this node.",
             "Set `contact` under [activitypub] to a mail address or a URL; the privacy page and other servers' operators need it.",
         )
-    if settings.media_origin == settings.origin and ":" not in settings.domain:
+    if settings.media_origin == settings.origin and ":" not in settings.host:
         yield warning(
             "settings",
             "Members' files share the node's own name.",

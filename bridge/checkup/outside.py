@@ -23,6 +23,7 @@ __all__ = [
     "actor_findings",
     "delivery_finding",
     "form_finding",
+    "handle_finding",
     "media_finding",
     "name_findings",
     "outside_findings",
@@ -62,7 +63,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 async def name_findings(settings: Settings, client: Client) -> AsyncIterator[Finding]:
     """Where the names lead, as this machine sees it."""
-    for name in dict.fromkeys((settings.domain, settings.media_origin.partition("://")[2])):
+    for name in dict.fromkeys((settings.host, settings.domain, settings.media_origin.partition("://")[2])):
         if ":" in name:
             yield warning("names", f"{name} has a port, so it is asked as it is.", "Only in development: no other server accepts it.")
             continue
@@ -98,6 +99,8 @@ async def outside_findings(settings: Settings, client: Client, moments: Moments,
         answers.append(found)
     finger, page, root, shown = answers
     yield webfinger_finding(finger, origin)
+    if settings.server:
+        yield await _handles(settings, client, moments)
     yield form_finding(page, root)
     for finding in actor_findings(shown, actor, await _inside(client, f"{door}/actor")):
         yield finding
@@ -119,6 +122,14 @@ async def _ask(client: Client, url: str, accept: str, moments: Moments) -> Asked
         return failure(area, f"{url}: {error.public}.", _THROUGH)
     moments.note(answer.url.partition("://")[2].partition("/")[0], answer.headers, datetime.now(UTC))
     return _asked(url, answer)
+
+
+async def _handles(settings: Settings, client: Client, moments: Moments) -> Finding:
+    """Handles have another name than URLs: WebFinger is asked there, and must lead here."""
+    scheme = settings.origin.partition("://")[0]
+    name = settings.domain
+    found = await _ask(client, f"{scheme}://{name}/.well-known/webfinger?resource=acct:{name}@{name}", JRD, moments)
+    return msgspec.structs.replace(found, area="well-known") if isinstance(found, Finding) else handle_finding(found, name, settings.origin)
 
 
 async def _inside(client: Client, url: str) -> Asked | None:
@@ -170,6 +181,24 @@ def webfinger_finding(finger: Asked, origin: str) -> Finding:
             "well-known", f"WebFinger names {links[0].get('href')} instead of {origin}/actor.", "Another server answers under this domain."
         )
     return fine("well-known", "WebFinger is answered by this node.")
+
+
+def handle_finding(finger: Asked, domain: str, origin: str) -> Finding:
+    """`finger`: what the domain of the handles answered, or led to."""
+    document = finger.json()
+    links = [link for link in document.get("links", ()) if isinstance(link, dict) and link.get("rel") == "self"]
+    if (
+        finger.status == 200
+        and document.get("subject") == f"acct:{domain}@{domain}"
+        and links
+        and links[0].get("href") == f"{origin}/actor"
+    ):
+        return fine("well-known", f"Handles at {domain} lead to this node.")
+    return failure(
+        "well-known",
+        f"WebFinger at {domain} is answered with {finger.status}, and does not lead to this node.",
+        f"Let the web server of {domain} redirect /.well-known/webfinger to {origin}, with the query; deploy/README.md has examples.",
+    )
 
 
 def form_finding(page: Asked, root: Asked) -> Finding:

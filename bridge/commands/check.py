@@ -79,7 +79,7 @@ def _examine(settings: Settings, secrets: Secrets | None, tell: Callable[[Findin
     from bridge.net.guard import policy_for  # noqa: PLC0415
 
     policy = policy_for(settings.development, operator_urls=operator_urls(settings))
-    agent = user_agent(importlib.metadata.version("folkmoot"), settings.domain)
+    agent = user_agent(importlib.metadata.version("folkmoot"), settings.host)
 
     async def look() -> None:
         async with Client(policy, agent, limits=Limits(total=settings.limits.fetch_seconds)) as client:

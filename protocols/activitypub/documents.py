@@ -241,9 +241,11 @@ def read_resource(me: Node, resource: str | None) -> Resource:
     user, at, domain = text.rpartition("@")
     if not (user and at and domain):
         return Resource(ResourceKind.MALFORMED)
-    if domain.lower() != me.domain.lower():
+    # Where handles have another name than URLs, a server that knows no FEP-2c59 asks for them under the name in the URL.
+    ours = {me.domain.lower(), host_of(me.origin)}
+    if domain.lower() not in ours:
         return Resource(ResourceKind.ELSEWHERE)
-    if user.lower() == me.domain.lower():
+    if user.lower() in ours:
         return Resource(ResourceKind.NODE)
     return Resource(ResourceKind.HANDLE, user.lower())
 
