@@ -83,7 +83,9 @@ class Administration:
         *,
         version: str,
         keeper: Keeper | None = None,
+        shared_rooms: bool = False,
     ) -> None:
+        """`shared_rooms`: rooms that another node carries are linked all the same (`[development]`)."""
         self._node = node
         self._store = store
         self._adapters = adapters
@@ -91,6 +93,7 @@ class Administration:
         self._clock = clock
         self._version = version
         self._keeper = keeper
+        self._shared_rooms = shared_rooms
         self.since: datetime | None = None
 
     # ------------------------------------------------------------------------------------------------------ communities
@@ -127,6 +130,12 @@ class Administration:
                 f"{place} belongs to {other.handle if other else 'another community'} already",
                 remedy="A room carries one conversation: unlink it there first.",
             )
+        if found.bridges and not self._shared_rooms and channel.place(found.native) is None:
+            await self._leave(adapter, found)
+            raise OperatorError(
+                f"{place} is carried to the fediverse by {' and '.join(found.bridges)} already",
+                remedy="Two bridges in one room say everything twice. Ask its people which one they want, and have the other unlinked.",
+            )
         changes = await self._foreign(community, channel, found) if found.kind is PlaceKind.FOREIGN_GROUP else _added(channel, found)
         roster = place_roster(found, community.id)
         changes += [JoinRoster(roster, where, found.native) for where in await adapter.destinations(found) if found.kind is PlaceKind.ROOM]
@@ -138,6 +147,13 @@ class Administration:
             raise OperatorError(error.public, remedy="Unlink it there first.") from error
         _log.info("community.linked", community=community.id, place=found.native.id)
         return await self._line(community)
+
+    @staticmethod
+    async def _leave(adapter: Adapter, place: Place) -> None:
+        try:
+            await adapter.part(place)
+        except Unreachable as error:
+            _log.warning("room.left", place=place.native.id, reason=error.private, remedy="Remove the bot from the room by hand.")
 
     async def community_unlink(self, *, handle: str, place: str) -> CommunityLine:
         community, channel = await self._open(handle)

@@ -149,7 +149,16 @@ class App:
         self.courier = Courier(
             store, self.adapters, self.loader, self.clock, sends_at_once=settings.limits.sends_at_once, metrics=self.metrics
         )
-        self.operations = Administration(self.node, store, self.adapters, self.relay, self.clock, version=self.version, keeper=self.keeper)
+        self.operations = Administration(
+            self.node,
+            store,
+            self.adapters,
+            self.relay,
+            self.clock,
+            version=self.version,
+            keeper=self.keeper,
+            shared_rooms=settings.development.shared_rooms,
+        )
         self._doors: list[Server] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._control: ControlServer | None = None

@@ -53,7 +53,7 @@ EVENTS: frozenset[str] = frozenset(
         # Matrix
         "homeserver.reached", "homeserver.lost", "homeserver.refused",
         "ghost.registered", "ghost.renamed", "ghost.joined", "ghost.left",
-        "room.created", "room.joined", "room.left", "room.reconciled", "room.gapped",
+        "room.created", "room.joined", "room.left", "room.reconciled", "room.gapped", "room.shared",
         # the community
         "community.created", "community.linked", "community.unlinked", "community.retired",
         "consent.given", "consent.withdrawn", "norm.changed", "norm.failed", "case.opened", "case.closed",

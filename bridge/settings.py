@@ -249,6 +249,9 @@ class Development(_Section, frozen=True):
             examples=[["http://127.0.0.1:8420", "http://127.0.0.1:8520"]],
         ),
     ] = ()
+    shared_rooms: Annotated[
+        bool, Meta(description="Link rooms that another node carries already. Each word may then reach the fediverse twice.")
+    ] = False
     loopback: Annotated[bool, Meta(description="Open the built-in in-memory place, whose people need no server at all.")] = False
 
 

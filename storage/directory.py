@@ -32,6 +32,7 @@ _WITH_PLACES = (
         places.c.entry,
         places.c.history,
         places.c.encrypted,
+        places.c.bridges,
     )
     .select_from(channels.outerjoin(places, places.c.channel == channels.c.id))
     .order_by(channels.c.id, places.c.ordinal)
@@ -160,7 +161,7 @@ def _channels(rows: Iterable[Row[*tuple[Any, ...]]]) -> tuple[Channel, ...]:
 
 def _place(row: Row[*tuple[Any, ...]]) -> Place:
     openness = Openness(Join(row.entry), History(row.history), row.encrypted)
-    return Place(parse_native(row.native), PlaceKind(row.kind), row.name, openness)
+    return Place(parse_native(row.native), PlaceKind(row.kind), row.name, openness, tuple((row.bridges or "").split()))
 
 
 def _ghost(row: Row[*tuple[Any, ...]] | None) -> Ghost | None:

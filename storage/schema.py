@@ -448,6 +448,7 @@ places = Table(
     text("entry", "who may come in"),
     text("history", "who may read back"),
     flag("encrypted", "words here are encrypted"),
+    text("bridges", "domains of other bridges of our kind seen there, with spaces between; null: none", null=True),
     Index("ix_places_channel_ordinal", "channel", "ordinal"),
     comment="One side of a conversation; a place is in one channel at most.",
 )

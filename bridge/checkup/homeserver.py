@@ -17,7 +17,7 @@ from bridge.net.client import Client
 from bridge.settings import Matrix, Settings
 from protocols.matrix.client import Client as MatrixClient
 from protocols.matrix.client import Rejected
-from protocols.matrix.registration import ID, bot_id
+from protocols.matrix.registration import bot_id, registration_id
 
 __all__ = ["homeserver_findings"]
 
@@ -69,7 +69,7 @@ async def _ping(settings: Settings, matrix: Matrix, server: MatrixClient) -> Fin
             return warning(
                 "homeserver", "Whether it reaches this node was not tried, because no node runs.", "folkmoot run, then look again."
             )
-        await server.ping(ID)
+        await server.ping(registration_id(matrix))
     except OperatorError as error:
         return failure("homeserver", error)
     except (Rejected, Unreachable) as error:

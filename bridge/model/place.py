@@ -45,12 +45,13 @@ OPEN = Openness(Join.PUBLIC, History.WORLD)
 
 
 class Place(msgspec.Struct, frozen=True):
-    """One side of a conversation."""
+    """One side of a conversation. `bridges`: the domains of other nodes of our kind that were seen to carry it, as their marks there say."""
 
     native: Native
     kind: PlaceKind
     name: str = ""
     openness: Openness = Openness()
+    bridges: tuple[str, ...] = ()
 
 
 class Channel(msgspec.Struct, frozen=True):

@@ -90,9 +90,9 @@ class TargetFacts(msgspec.Struct, frozen=True):
 class Context(msgspec.Struct, frozen=True):
     """`keep` is the author's word on this item; `released` how its wait ended, if it waited (`waits`: the codes it has waited for, so a second
     judgement does not ask again); `relayed_before`: the loop guard's keyed hash of (author, words) was relayed in the last 24 h.
-    `destinations` are the other places of the channel and, for a group that announces, the place itself. `others`: domains of bridges that
-    are present in a destination besides us (their marks were seen there). `unlinked`: people named in the words who have not agreed to be
-    seen elsewhere; there they become plain text (transform `unlink`).
+    `destinations` are the other places of the channel and, for a group that announces, the place itself. `others`: by place, the origin
+    included, the domains of bridges besides us that carry it: of a room those whose marks were seen there, of a group elsewhere its own.
+    `unlinked`: people named in the words who have not agreed to be seen elsewhere; there they become plain text (transform `unlink`).
     """
 
     now: datetime

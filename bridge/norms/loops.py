@@ -18,6 +18,7 @@ OURS = Reason("loops", "loop.ours", Rung.LOCAL)
 GHOST = Reason("loops", "loop.ghost", Rung.LOCAL)
 OTHER_BRIDGE = Reason("loops", "loop.other_bridge", Rung.LOCAL)
 FINAL = Reason("loops", "loop.final", Rung.LOCAL)
+CARRIED = Reason("loops", "loop.carried", Rung.LOCAL)
 AUTOMATED = Reason("loops", "loop.automated", Rung.LOCAL)
 NOTICE = Reason("loops", "loop.notice", Rung.LOCAL)
 REPEATED = Reason("loops", "loop.repeated", Rung.LOCAL)
@@ -32,6 +33,8 @@ def judge(event: Event, context: Context) -> tuple[Finding, ...]:
     if kind is Footing.INWARD:
         return (_stay(INWARD),)
     found = [_stay(reason) for reason in _everywhere(event, context, kind)]
+    if carried := frozenset(place.native for place in context.destinations if _is_carried(context, place)):
+        found.append(_stay(CARRIED, carried))
     if event.provenance.hops >= 1 or event.provenance.node:
         closed = frozenset(place.native for place in context.destinations if not _may_land(event, context, place))
         if closed:
@@ -60,7 +63,16 @@ def _everywhere(event: Event, context: Context, kind: Footing) -> list[Reason]:
 def _may_land(event: Event, context: Context, place: Place) -> bool:
     if event.provenance.hops > 1 or place.kind is not PlaceKind.ROOM:
         return False
-    return not any(native == place.native and event.provenance.node in nodes for native, nodes in context.others)
+    return event.provenance.node not in _others(context, place.native)
+
+
+def _is_carried(context: Context, place: Place) -> bool:
+    """Does another node carry what is said here to that place already? Both are then its own, and a second copy would be ours."""
+    return place.native != context.origin.native and not _others(context, context.origin.native).isdisjoint(_others(context, place.native))
+
+
+def _others(context: Context, place: Native) -> frozenset[str]:
+    return frozenset().union(*(nodes for native, nodes in context.others if native == place))
 
 
 def _stay(reason: Reason, places: frozenset[Native] | None = None) -> Finding:

@@ -34,6 +34,7 @@ WORDS: Mapping[str, Words] = {
     "loop.ghost": Words("This was posted by an account of this bridge, so it is not carried round."),
     "loop.other_bridge": Words("Another bridge made this copy; only its original is carried."),
     "loop.final": Words("This crossed a bridge already; it goes no further here."),
+    "loop.carried": Words("Another bridge carries this there already, so a second copy stays away."),
     "loop.automated": Words("Automated accounts are not carried to the other side."),
     "loop.notice": Words("Notices of programs stay where they are."),
     "loop.inward": Words("This was meant for the bridge itself."),

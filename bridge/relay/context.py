@@ -84,8 +84,20 @@ class Contexts:
             waits=frozenset(hold.waited) if hold is not None else frozenset(),
             relayed_before=await self._relayed_before(event),
             default_grace=self._default_grace,
+            others=await self._others(channel),
             unlinked=await self._unlinked(event, channel),
         )
+
+    async def _others(self, channel: Channel) -> tuple[tuple[Native, frozenset[str]], ...]:
+        """A group elsewhere is carried by its own server, which may be a node like this one."""
+        found = []
+        for place in channel.places:
+            if place.kind is PlaceKind.FOREIGN_GROUP:
+                known = await self._store.directory.actor(place.native)
+                found.append((place.native, frozenset({known[0].host} if known is not None else ())))
+            elif place.bridges:
+                found.append((place.native, frozenset(place.bridges)))
+        return tuple(found)
 
     async def _author(self, event: Event, channel: Channel) -> ActorFacts:
         author, decisions = event.author, self._store.decisions

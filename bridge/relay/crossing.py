@@ -24,8 +24,11 @@ from bridge.changes import (
     PutHold,
     PutObject,
     PutOmission,
+    PutPlace,
     Retract,
 )
+from bridge.logs import logger
+from bridge.model.actor import ActorKind
 from bridge.model.audience import meet
 from bridge.model.content import Boost, Edit, Message, Notice, Profile, Reaction, Retraction, tag_of
 from bridge.model.content.message import Attachment
@@ -55,9 +58,14 @@ __all__ = ["Crossing"]
 MOST_AHEAD = timedelta(seconds=60)
 """As far ahead of ours an author's clock is believed (model/event.py)."""
 
+MOST_BRIDGES = 8
+"""Of one room; there is rarely a second."""
+
 EVER = timedelta(days=36_500)
 REMEMBERED = timedelta(hours=24)
 """How long the loop guard knows words again, and how long a stranger who was told something is not told more (norms.md 3.2, 3.7)."""
+
+_log = logger()
 
 _ENDED = {Verdict.STAY: "kept local", Verdict.DECLINE: "refused"}
 
@@ -102,7 +110,7 @@ class Crossing:
         decision = judge(event, context)
         planned, keeping = await self._plan(event, decision, context)
         now = context.now
-        changes: list[Change] = [PutDecision(decision, now)]
+        changes: list[Change] = [PutDecision(decision, now), *self._noticed(event, channel)]
         if hold is not None and released is not None:
             changes.append(EndHold(event.id, released, now))
         waited = (*(hold.waited if hold is not None else ()), *((KEPT_CROSSING,) if keep is Keep.CROSS else ()))
@@ -120,6 +128,16 @@ class Crossing:
         if wait is None:
             changes.append(_end(event, decision, planned, released))
         return changes
+
+    def _noticed(self, event: Event, channel: Channel) -> list[Change]:
+        """Another node carries this room, as the marks of its accounts tell. A person can write such a mark too, and shut nothing with it."""
+        node, place = event.provenance.node, channel.place(event.place)
+        if not node or node == self._node.domain or place is None or place.kind is not PlaceKind.ROOM or node in place.bridges:
+            return []
+        if event.author.kind is not ActorKind.SERVICE or len(place.bridges) >= MOST_BRIDGES:
+            return []
+        _log.warning("room.shared", place=place.native.id, peer=node, remedy="Two bridges in one room: let its people choose one of them.")
+        return [PutPlace(msgspec.structs.replace(place, bridges=(*place.bridges, node)))]
 
     async def _in_its_thread(self, event: Event) -> Event:
         """What it answers may have been read, but not judged yet, when it was read itself: then that was taken for the root of the thread.

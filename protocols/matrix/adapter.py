@@ -32,8 +32,8 @@ from protocols.matrix.conversations import Conversations
 from protocols.matrix.ghosts import Ghosts
 from protocols.matrix.ids import Me, is_user_id, transaction_id
 from protocols.matrix.reconcile import Reconciler
-from protocols.matrix.registration import ID, alias_of_control, bot_id
-from protocols.matrix.rooms import Rooms
+from protocols.matrix.registration import alias_of_control, bot_id, registration_id
+from protocols.matrix.rooms import BOT_NAME, Rooms
 from protocols.matrix.translate.edit import newest, replacing
 from protocols.matrix.translate.emoji import FILE
 from protocols.matrix.translate.frame import account
@@ -48,8 +48,6 @@ from protocols.matrix.wire import dump
 __all__ = ["MatrixAdapter"]
 
 _log = logger()
-
-BOT_NAME = "Folkmoot"
 
 _SHOWN = (Message, Reaction)
 """What brings an event into being that others point at. An edit's own event is never pointed at: relations go to the original."""
@@ -95,7 +93,7 @@ class MatrixAdapter:
             clock=clock,
             introduce=self._introduce,
             awaken=self._awaken,
-            registration=ID,
+            registration=registration_id(settings),
             beat=beat,
             every=every,
         )

@@ -253,6 +253,17 @@ class Client:
         joined = _field(await self.request(method, path, user=by), "joined")
         return tuple(joined) if isinstance(joined, dict) else ()
 
+    async def memberships(self, room: str, *, by: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """Everybody who is in the room, each with what their membership says."""
+        path = nio.Api._build_path(["rooms", room, "members"], {"membership": "join"})
+        chunk = _field(await self.request("GET", path, user=by), "chunk")
+        found = (
+            [(event.get("state_key"), event.get("content")) for event in chunk if isinstance(event, dict)]
+            if isinstance(chunk, list)
+            else []
+        )
+        return tuple((str(user), content) for user, content in found if isinstance(content, dict))
+
     async def rooms(self, user: str) -> tuple[str, ...]:
         """The rooms a user of ours is in."""
         method, path = nio.Api.joined_rooms("")

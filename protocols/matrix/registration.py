@@ -14,17 +14,20 @@ from bridge.keyfiles import Secrets
 from bridge.model.ids import derive
 from bridge.settings import Matrix, Settings
 
-__all__ = ["CONTROL", "ID", "alias_of_control", "bot_id", "check_namespace", "registration"]
+__all__ = ["CONTROL", "alias_of_control", "bot_id", "check_namespace", "registration", "registration_id"]
 
-ID = "folkmoot"
-"""The registration's id, as in the ping."""
-
+USUAL_BOT = "moot"
 CONTROL = "control"
 """The tail of the alias of the bot's own room."""
 
 
 def bot_id(settings: Matrix) -> str:
     return f"@{settings.bot}:{settings.server_name}"
+
+
+def registration_id(settings: Matrix) -> str:
+    """The registration's id, as in the ping. A second node on one homeserver has another bot, and so another id."""
+    return "folkmoot" if settings.bot == USUAL_BOT else f"folkmoot_{settings.bot}"
 
 
 def alias_of_control(settings: Matrix) -> str:
@@ -47,7 +50,7 @@ def registration(settings: Settings, secrets: Secrets) -> str:
     aliases = f"^#{re.escape(matrix.prefix)}[^:]*:{server}$"
     check_namespace(ghosts, matrix.server_name)
     document = {
-        "id": ID,
+        "id": registration_id(matrix),
         "url": matrix.reached_at,
         "as_token": secrets.as_token,
         "hs_token": secrets.hs_token,

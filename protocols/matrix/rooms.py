@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from bridge.errors import BadSetting, Unreachable
@@ -11,8 +13,16 @@ from bridge.model.place import Place, PlaceKind
 from protocols.matrix.client import Client, Rejected
 from protocols.matrix.ids import Me
 from protocols.matrix.translate.setting import RoomFacts, openness_of
+from protocols.matrix.wire import NODE
 
-__all__ = ["Rooms"]
+__all__ = ["BOT_NAME", "Rooms"]
+
+BOT_NAME = "Folkmoot"
+MEMBER = "m.room.member"
+MOST_BRIDGES = 8
+"""Other nodes in one room; there is rarely one."""
+
+_DOMAIN = re.compile(r"[a-z0-9.-]{1,253}(?::[0-9]{1,5})?")
 
 _log = logger()
 
@@ -76,11 +86,21 @@ class Rooms:
                 await self._client.join(found, by=bot, via=via)
                 _log.info("room.joined", place=found)
             facts = msgspec.json.decode(await self.facts(found), type=RoomFacts)
+            bridges = await self._bridges(found)
         except Rejected as refusal:
             raise BadSetting(
                 f"{bot} cannot enter {room} ({refusal.errcode})", key="place", remedy=f"Invite {bot} to the room, then link it again."
             ) from refusal
-        return Place(native=Native(MATRIX, found), kind=PlaceKind.ROOM, name=facts.name, openness=openness_of(facts))
+        return Place(native=Native(MATRIX, found), kind=PlaceKind.ROOM, name=facts.name, openness=openness_of(facts), bridges=bridges)
+
+    async def _bridges(self, room: str) -> tuple[str, ...]:
+        """Other nodes that carry the room, as their bots' memberships say; ours says so from now on. That needs no power in the room."""
+        bot = self._me.bot
+        await self._client.put_state(room, MEMBER, {"membership": "join", "displayname": BOT_NAME, NODE: self._me.domain}, bot, by=bot)
+        told = [content.get(NODE) for user, content in await self._client.memberships(room, by=bot) if user != bot]
+        nodes = dict.fromkeys(node.lower() for node in told if isinstance(node, str) and _DOMAIN.fullmatch(node.lower()))
+        nodes.pop(self._me.domain, None)
+        return tuple(nodes)[:MOST_BRIDGES]
 
     async def part(self, room: str) -> None:
         """Ghosts and bot leave a room; who has left already is not missed."""

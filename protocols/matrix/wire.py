@@ -17,6 +17,7 @@ from bridge.model.ids import NAMESPACE
 __all__ = [
     "MARK",
     "NAMED",
+    "NODE",
     "TEXTS",
     "Envelope",
     "MatrixEvent",
@@ -34,6 +35,8 @@ __all__ = [
     "dump",
 ]
 
+NODE = f"{NAMESPACE}.node"
+"""The content key by which the bot of a node says, in its own membership of a room, that this node carries it."""
 MARK = f"{NAMESPACE}.origin"
 """The content key that names what an event of ours is a copy of."""
 

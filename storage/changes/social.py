@@ -69,7 +69,12 @@ _RENEW_PLACE = (
     update(places)
     .where(places.c.native == bindparam("where"))
     .values(
-        kind=bindparam("sort"), name=bindparam("called"), entry=bindparam("door"), history=bindparam("past"), encrypted=bindparam("shut")
+        kind=bindparam("sort"),
+        name=bindparam("called"),
+        entry=bindparam("door"),
+        history=bindparam("past"),
+        encrypted=bindparam("shut"),
+        bridges=bindparam("seen"),
     )
 )
 
@@ -180,6 +185,7 @@ def _place_row(place: Place) -> dict[str, object]:
         "entry": str(place.openness.join),
         "history": str(place.openness.history),
         "encrypted": place.openness.encrypted,
+        "bridges": " ".join(place.bridges) or None,
     }
 
 
@@ -191,4 +197,4 @@ def put_place(connection: Connection, change: PutPlace) -> None:
     """Nothing happens when it is in no channel."""
     row = _place_row(change.place)
     told = {"where": row["native"], "sort": row["kind"], "called": row["name"], "door": row["entry"]}
-    connection.execute(_RENEW_PLACE, {**told, "past": row["history"], "shut": row["encrypted"]})
+    connection.execute(_RENEW_PLACE, {**told, "past": row["history"], "shut": row["encrypted"], "seen": row["bridges"]})

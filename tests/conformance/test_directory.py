@@ -73,10 +73,11 @@ async def test_a_place_opens_only_where_it_is_linked(store: SqlStore) -> None:
     await store.journal.commit([PutPlace(Place(ROOM, PlaceKind.ROOM, "new name", OPEN))])
     assert await store.directory.channel_of(ROOM) is None
     await store.journal.commit([PutChannel(Channel(BENCH, MAKERS, (Place(ROOM, PlaceKind.ROOM),)))])
-    await store.journal.commit([PutPlace(Place(ROOM, PlaceKind.ROOM, "new name", OPEN))])
+    seen = Place(ROOM, PlaceKind.ROOM, "new name", OPEN, ("a.example", "b.example"))
+    await store.journal.commit([PutPlace(seen)])
     channel = await store.directory.channel_of(ROOM)
     assert channel is not None
-    assert channel.place(ROOM) == Place(ROOM, PlaceKind.ROOM, "new name", OPEN)
+    assert channel.place(ROOM) == seen
 
 
 async def test_the_newest_look_at_an_account_wins(store: SqlStore) -> None:

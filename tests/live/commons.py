@@ -19,7 +19,7 @@ from bridge.settings import ActivityPub, Settings
 from tests.live.fediverse import FediversePerson, FediverseServer
 from tests.live.node import FolkmootNode
 
-__all__ = ["Commons", "Member"]
+__all__ = ["Commons", "Member", "hasty"]
 
 HANDLE: Final = "commons"
 PATIENCE: Final = 120.0
@@ -43,6 +43,10 @@ class Member(MatrixPerson):
         """Any event; its id."""
         return await self._send(room, kind, content)
 
+    async def people(self, room: str) -> list[str]:
+        """Everybody who is in the room."""
+        return list((await self._ask("GET", f"/rooms/{room}/joined_members", None))["joined"])
+
     async def history(self, room: str) -> list[dict[str, Any]]:
         """Everything in the room, oldest first, as the homeserver gives it now."""
         found: list[dict[str, Any]] = []
@@ -62,7 +66,8 @@ class Commons:
     room and stays silent.
     """
 
-    def __init__(self, folder: Path, servers: Sequence[FediverseServer]) -> None:
+    def __init__(self, folder: Path, servers: Sequence[FediverseServer], *, peers: Sequence[str] = (), port: int = 0) -> None:
+        """`peers`: further origins that the node may meet; `port`: of the node, 0 for a free one."""
         self.homeserver = Homeserver(folder / "synapse")
         self.node: FolkmootNode
         self._folder = folder
@@ -71,6 +76,8 @@ class Commons:
         self.group = ""
         self._ending = contextlib.AsyncExitStack()
         self._servers = servers
+        self._peers = peers
+        self._port = port
 
     async def __aenter__(self) -> Self:
         try:
@@ -84,9 +91,9 @@ class Commons:
         await self._ending.__aexit__(*error)
 
     async def _begin(self) -> None:
-        peers = [server.origin for server in self._servers]
+        peers = [*(server.origin for server in self._servers), *self._peers]
         self.node = await asyncio.to_thread(
-            FolkmootNode.found, self._folder / "node", homeserver=self.homeserver, peers=peers, change=_hasty
+            FolkmootNode.found, self._folder / "node", homeserver=self.homeserver, peers=peers, port=self._port, change=hasty
         )
         await self._ending.enter_async_context(self.homeserver)
         self._session = await self._ending.enter_async_context(aiohttp.ClientSession())
@@ -144,5 +151,5 @@ class Commons:
             await operations.release(id=line.event_id)
 
 
-def _hasty(settings: Settings) -> Settings:
+def hasty(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, activitypub=ActivityPub(first_retry=0.2, longest_retry=2.0))

@@ -72,11 +72,13 @@ class FolkmootNode:
         homeserver: Homeserver | None = None,
         peers: Iterable[str] = (),
         grace: int = 0,
+        port: int = 0,
         change: Callable[[Settings], Settings] = lambda settings: settings,
     ) -> Self:
-        """Writes settings, keys and registration. `peers` are the origins it may meet by plain http; `change` sees the settings last."""
+        """Writes settings, keys and registration. `peers` are the origins it may meet by plain http, `port` 0
+        is a free one; `change` sees the settings last."""
         folder.mkdir(parents=True, exist_ok=True)
-        port, door = free_port(), free_port()
+        port, door = port or free_port(), free_port()
         own = f"http://127.0.0.1:{port}"
         answers = Answers(
             domain=f"127.0.0.1:{port}",

@@ -89,6 +89,15 @@ def test_two_bridges_in_one_room_do_not_relay_each_other() -> None:
     assert verdicts(foreign, at(COMMONS, GROUP, relayed_before=True)) == (STAY,)
 
 
+def test_what_another_node_carries_between_two_places_is_not_carried_again() -> None:
+    """S08, forced: the room is a.example's as well as ours, and the group we follow is a.example's own."""
+    shared = ((COMMONS.native, frozenset({"a.example"})), (ABROAD.native, frozenset({"a.example"})))
+    assert verdicts(post(), at(COMMONS, ABROAD, STUDIO, others=shared)) == (STAY, PASS)
+    assert verdicts(post(author=SAM, place=ABROAD), at(ABROAD, COMMONS, STUDIO, author=follower(), others=shared)) == (STAY, PASS)
+    assert verdicts(post(), at(COMMONS, GROUP, others=shared)) == (PASS,), "our own group is nobody else's"
+    assert verdicts(retraction(), at(COMMONS, ABROAD, others=shared)) == (PASS,)
+
+
 def test_edits_and_signs_of_marked_things_follow_the_same_rule() -> None:
     for what in (edit(author=SAM, place=ABROAD), reaction(SAM, ABROAD)):
         marked = msgspec.structs.replace(what, provenance=MARKED)

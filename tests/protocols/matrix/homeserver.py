@@ -43,6 +43,8 @@ class Standin:
         self.avatars: dict[str, str] = {}
         self.timeline: dict[str, list[dict[str, Any]]] = {}
         """Per room, oldest first."""
+        self.told: dict[str, dict[str, Any]] = {}
+        """What the memberships of somebody say besides."""
         self.invited: dict[str, Any] = {}
         self.aliases: dict[str, str] = {}
         application = web.Application()
@@ -92,6 +94,7 @@ class Standin:
             "createRoom": self._create,
             "directory": self._directory,
             "joined_rooms": self._rooms,
+            "members": self._memberships,
             "messages": self._messages,
             "sync": self._sync,
             "upload": self._upload,
@@ -170,6 +173,13 @@ class Standin:
         return web.json_response(
             {"joined_rooms": [room for (room, who), (how, _) in self.members.items() if who == user and how == "join"]}
         )
+
+    async def _memberships(self, _method: str, parts: list[str], _user: str, _body: Any) -> web.Response:
+        here = [user for (room, user), (how, _) in self.members.items() if room == parts[1] and how == "join"]
+        chunk = [
+            {"type": "m.room.member", "state_key": user, "content": {"membership": "join", **self.told.get(user, {})}} for user in here
+        ]
+        return web.json_response({"chunk": chunk})
 
     async def _messages(self, _method: str, parts: list[str], _user: str, _body: Any) -> web.Response:
         query = self.asked[-1].query
