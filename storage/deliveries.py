@@ -23,6 +23,9 @@ from storage.windows import read_windows
 
 __all__ = ["SqlDeliveries"]
 
+FEW = 8
+"""Lanes whose windows are read at once; those of more are worth a thread."""
+
 _WITH_HOST = lanes.join(destinations, destinations.c.id == lanes.c.destination).outerjoin(hosts, hosts.c.host == destinations.c.host)
 _LANES = (
     select(lanes, destinations.c.protocol, destinations.c.address, destinations.c.host, hosts.c.host.label("resting"))
@@ -95,7 +98,8 @@ class SqlDeliveries:
 
     async def windows(self, lanes: Sequence[LaneState], limit: int) -> tuple[Window, ...]:
         """In one snapshot."""
-        return await self._database.read(lambda connection: read_windows(connection, lanes, limit, _read))
+        look = self._database.read if len(lanes) <= FEW else self._database.scan
+        return await look(lambda connection: read_windows(connection, lanes, limit, _read))
 
     async def host(self, host: str) -> HostState:
         row = await self._database.read(lambda connection: connection.execute(_HOST, {"name": host}).first())
@@ -107,7 +111,7 @@ class SqlDeliveries:
         def read(connection: Connection) -> tuple[DeadLetter, ...]:
             return tuple(_letter(row) for row in connection.execute(_LETTERS, {"many": limit}))
 
-        return await self._database.read(read)
+        return await self._database.scan(read)
 
     async def standings(self, event_id: EventId) -> tuple[Standing, ...]:
         return await self._database.read(lambda connection: standings_of(connection, event_id))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -18,13 +18,16 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from bridge.errors import BridgeError, Conflict, Full, Invariant, OperatorError, StoreDown
 
-__all__ = ["BUSY_MS", "Database", "open_engine", "translated"]
+__all__ = ["BEGIN", "BUSY_MS", "Database", "open_engine", "translated"]
 
 T = TypeVar("T")
 P = TypeVar("P")
 
 BUSY_MS: Final = 10_000
 """How long a statement waits for another process's lock."""
+
+BEGIN: Final = "begin"
+"""The option of an engine of SQLite that holds the statement with which its transactions begin."""
 
 _FULL = frozenset({"53100", "53200"})
 """SQLSTATE of PostgreSQL: disk full, out of memory."""
@@ -34,7 +37,12 @@ class Database(Protocol):
     """Runs synchronous functions over a connection, each in one transaction. Raises StorageError and what the function raises."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """On a snapshot: sees everything committed before the call, and nothing half done."""
+        """On a snapshot: sees everything committed before the call, and nothing half done. For a bounded number of rows by their keys: where
+        that takes microseconds it is done at once, and everybody waits for it."""
+        ...
+
+    async def scan(self, work: Callable[[Connection], T]) -> T:
+        """As `read`, for what may take long; nobody else waits for it."""
         ...
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -62,18 +70,20 @@ def open_engine(path: Path | None, *, synchronous: str = "FULL", writes: bool = 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(target, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=512)
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool if path is None else NullPool)
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    pool = StaticPool if path is None else NullPool
+    engine = create_engine("sqlite://", creator=connect, poolclass=pool, execution_options={BEGIN: begin})
 
     @event.listens_for(engine, "connect")
     def _prepare(raw: sqlite3.Connection, _record: Hashable) -> None:
         raw.isolation_level = None
         _pragmas(raw, in_memory=path is None, synchronous=synchronous, writes=writes)
 
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        raw: Any = connection.connection.dbapi_connection
+        if not raw.in_transaction:  # a prepared connection begins by itself
+            raw.execute(begin)
 
     return engine
 
@@ -104,11 +114,12 @@ def _pragmas(raw: sqlite3.Connection, *, in_memory: bool, synchronous: str, writ
 
 def translated(error: BaseException) -> BaseException:
     """Ours for a driver's error; everything else as it is."""
-    if isinstance(error, BridgeError) or not isinstance(error, DBAPIError):
+    if isinstance(error, BridgeError) or not isinstance(error, DBAPIError | sqlite3.Error):
         return error
-    said = str(error.orig)
-    state: str = getattr(error.orig, "sqlstate", None) or ""
-    if isinstance(error, IntegrityError):
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    said = str(cause)
+    state: str = getattr(cause, "sqlstate", None) or ""
+    if isinstance(error, IntegrityError | sqlite3.IntegrityError):
         ours: BridgeError = Conflict("Someone else wrote first.", private=said)
     elif state.startswith("22"):  # a value that the column cannot hold: the same the next time, so it must not be waited out
         ours = Invariant("The store cannot hold this.", private=said)

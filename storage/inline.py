@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from storage.engine import translated
+from storage.prepared import PreparedConnection
 
 __all__ = ["Inline"]
 
@@ -22,11 +24,14 @@ class Inline:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._connection = engine.connect()
+        self._connection = PreparedConnection(engine)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         await asyncio.sleep(0)
         return self._run(work)
+
+    async def scan(self, work: Callable[[Connection], T]) -> T:
+        return await self.read(work)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         await asyncio.sleep(0)
@@ -45,7 +50,6 @@ class Inline:
 
     def _run(self, work: Callable[[Connection], T]) -> T:
         try:
-            with self._connection.begin():
-                return work(self._connection)
-        except DBAPIError as error:
+            return self._connection.run(work)
+        except (DBAPIError, sqlite3.Error) as error:
             raise translated(error) from error

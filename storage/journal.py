@@ -101,6 +101,7 @@ _AHEAD = (
 _STUCK = select(func.count()).select_from(waits).where(waits.c.stuck.is_(True))
 _NEXT_WAIT = select(func.min(waits.c.due_at)).where(waits.c.stuck.is_(False))
 _MY_NEXT_WAIT = _NEXT_WAIT.select_from(waits.join(intake, intake.c.seq == waits.c.seq)).where(within(intake.c.lane, Stream.INTAKE))
+_IS_WOKEN = select(exists().where(waits.c.due_at == 0, waits.c.stuck.is_(False)))
 _BODY = select(events.c.body).where(events.c.id == bindparam("event"))
 
 _TODO_INTAKE = (
@@ -170,21 +171,26 @@ class SqlJournal:
     async def commit(self, changes: Sequence[Change], *, stream: Stream | None = None, lane: str = "", upto: int | None = None) -> None:
         secret = self._secret
         fence = self._claims.fence(changes, stream, lane)
+        touched = _touched(changes)
 
-        def write(connection: Connection) -> None:
+        def write(connection: Connection) -> bool:
+            """Is something due now that waited for what was written?"""
             require(connection, fence)
             apply_all(connection, changes, secret)
             if stream is not None and upto is not None:
                 _move(connection, stream, lane, upto)
+            return Stream.INTAKE in touched and bool(connection.execute(_IS_WOKEN).scalar())
 
         if not changes and (stream is None or upto is None):
             return
         try:
-            await self._database.write(write)
+            is_woken = await self._database.write(write)
         except Fenced:
             self._claims.doubt()
             raise
-        self._hints.ring(_touched(changes))
+        if not (is_woken or any(isinstance(change, Park) for change in changes)):
+            touched.discard(Stream.INTAKE)
+        self._hints.ring(touched)
 
     async def waits_due(self, now: datetime, limit: int, share: Share = None) -> tuple[tuple[Wait, Entry], ...]:
         statement, ask = (_DUE, {}) if share is None else (_MY_DUE, {"share": list(share)})
@@ -219,13 +225,13 @@ class SqlJournal:
         return None if body is None else decode(body)
 
     async def recent_events(self, community: CommunityId | None, limit: int) -> tuple[Record, ...]:
-        return await self._database.read(lambda connection: recent_records(connection, community, limit))
+        return await self._database.scan(lambda connection: recent_records(connection, community, limit))
 
     async def record(self, event_id: EventId) -> Record | None:
         return await self._database.read(lambda connection: record_of(connection, event_id))
 
     async def backlog(self, now: datetime) -> Backlog:
-        return await self._database.read(lambda connection: _backlog(connection, micros(now), self._free()))
+        return await self._database.scan(lambda connection: _backlog(connection, micros(now), self._free()))
 
 
 def _move(connection: Connection, stream: Stream, lane: str, upto: int) -> None:

@@ -61,6 +61,9 @@ class Lines:
                 raise
             raise ours from error
 
+    async def scan(self, work: Callable[[Connection], T]) -> T:
+        return await self.read(work)
+
     async def write(self, work: Callable[[Connection], T]) -> T:
         return cast(T, await self._writes.put(Job(work, None)))
 

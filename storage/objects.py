@@ -132,7 +132,7 @@ class SqlObjects:
         if author is not None:
             ask["author"] = str(author)
             statement = _COUNT_BY
-        found: int = await self._database.read(lambda connection: connection.execute(statement, ask).scalar_one())
+        found: int = await self._database.scan(lambda connection: connection.execute(statement, ask).scalar_one())
         return found
 
     async def item(self, item_id: ItemId) -> Item | None:

@@ -1,20 +1,24 @@
-"""One thread writes, a few read; what queues up during a commit is the next commit (group commit, engine.md section 4)."""
+"""One thread writes, and what queues up during a commit is the next commit (group commit, engine.md section 4). Short look-ups are answered
+where they are asked: a hop to a thread and back costs ten times what SQLite needs for a row (ADR 0017). Long ones have a thread of their own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from bridge.errors import StoreDown
 from storage.engine import BUSY_MS, translated
 from storage.jobs import BATCH, Job, fail, finish, run_all, run_one
+from storage.prepared import PreparedConnection
 
 __all__ = ["Threads"]
 
@@ -26,9 +30,10 @@ P = TypeVar("P")
 
 
 class Threads:
-    """A `Database` over two engines. `readers`: how many reading threads."""
+    """A `Database` over two engines of one file. `readers`: how many threads for long reads."""
 
     def __init__(self, writing: Engine, reading: Engine, *, readers: int = 1) -> None:
+        self._short: PreparedConnection | None = None
         self._writes: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._reads: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._engines = (writing, reading)
@@ -40,6 +45,15 @@ class Threads:
             thread.start()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
+        self._require_open()
+        try:
+            if self._short is None:
+                self._short = PreparedConnection(self._engines[1])
+            return self._short.run(work)
+        except (DBAPIError, sqlite3.Error) as error:
+            raise translated(error) from error
+
+    async def scan(self, work: Callable[[Connection], T]) -> T:
         return await self._put(self._reads, Job(work, None))  # type: ignore[no-any-return]
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -65,21 +79,26 @@ class Threads:
             while thread.is_alive():
                 thread.join(timeout=0.01)
                 await asyncio.sleep(0)
+        if self._short is not None:
+            self._short.close()
         for engine in self._engines:
             engine.dispose()
 
     async def _put(self, line: queue.SimpleQueue[Job | None], job: Job) -> Any:
-        if self._closed:
-            raise StoreDown("The store is closed.")
-        if self._lost is not None:
-            raise self._lost
+        self._require_open()
         line.put(job)
         if self._lost is not None:
             raise self._lost
         return await job.future
 
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreDown("The store is closed.")
+        if self._lost is not None:
+            raise self._lost
+
     def _write_all(self) -> None:
-        with self._answering(self._writes), self._engines[0].connect() as connection:
+        with self._answering(self._writes), PreparedConnection(self._engines[0]) as connection:
             while (first := self._writes.get()) is not None:
                 batch = [first]
                 ending = False
@@ -110,20 +129,19 @@ class Threads:
                         _call(job.loop, fail, job, self._lost)
 
     def _read_all(self) -> None:
-        with self._answering(self._reads), self._engines[1].connect() as connection:
+        with self._answering(self._reads), PreparedConnection(self._engines[1]) as connection:
             while (job := self._reads.get()) is not None:
                 _alone(connection, job)
 
 
-def _commit(connection: Connection, batch: Sequence[Job]) -> None:
+def _commit(connection: PreparedConnection, batch: Sequence[Job]) -> None:
     """All in one transaction; when one of them fails, nobody else may suffer: each again in its own."""
     if len(batch) == 1 or any(job.work is _checkpoint for job in batch):
         for job in batch:
             _alone(connection, job)
         return
     try:
-        with connection.begin():
-            run_all(connection, batch)
+        connection.run(lambda on: run_all(on, batch))
     except BaseException:  # noqa: BLE001  a loop: whoever failed is found and told below
         for job in batch:
             _alone(connection, job)
@@ -131,21 +149,20 @@ def _commit(connection: Connection, batch: Sequence[Job]) -> None:
     _tell(batch)
 
 
-def _alone(connection: Connection, job: Job) -> None:
+def _alone(connection: PreparedConnection, job: Job) -> None:
     if job.work is _checkpoint:
         job.result = _checkpoint(connection)
         _tell([job])
         return
     try:
-        with connection.begin():
-            run_one(connection, job)
+        connection.run(lambda on: run_one(on, job))
     except BaseException as error:  # noqa: BLE001  a loop: the caller gets it, the thread goes on
         _call(job.loop, fail, job, translated(error))
         return
     _tell([job])
 
 
-def _checkpoint(connection: Connection) -> bool:
+def _checkpoint(connection: PreparedConnection) -> bool:
     """Never waits long for a reader of an older state: a backup may take minutes, and doors wait for this thread."""
     raw = connection.connection.dbapi_connection
     if raw is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 
 import click
@@ -40,9 +39,9 @@ def run(context: click.Context, role: str) -> None:
     """
     settings = settings_of(context)
     # The composition root loads every adapter: only the command that needs it pays for that.
-    from bridge import app  # noqa: PLC0415
+    from bridge import app, eventloop  # noqa: PLC0415
 
-    asyncio.run(app.run(settings, app.Role(role)))
+    eventloop.run(app.run(settings, app.Role(role)))
 
 
 @click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)

@@ -29,6 +29,8 @@ _KNOWN = union_all(
     select(seen.c.key).where(seen.c.stream == "out", seen.c.key.in_(bindparam("items", expanding=True))),
 )
 _TAKEN_BACK = select(tombstones.c.key).where(tombstones.c.key.in_(bindparam("keys", expanding=True)))
+_PUT = insert(out)
+_PUT_ROSTER = insert(out_roster)
 _REACH = once(reach)
 _REACH_TO = once(reach_to)
 _OUT_TO = once(out_to)
@@ -112,7 +114,7 @@ def append_items(connection: Connection, changes: Sequence[AppendItem]) -> None:
     written = [_Written(seq, change.item, micros(change.at)) for seq, change in enumerate(fresh.values(), first)]
     subjects = sorted({name for each in written for name in (each.subject, each.item.object)})
     dead_ones = set(connection.execute(_TAKEN_BACK, {"keys": subjects}).scalars())
-    connection.execute(insert(out), [_row(each, again=0, stays_dead=_stays_dead(each, dead_ones)) for each in written])
+    connection.execute(_PUT, [_row(each, again=0, stays_dead=_stays_dead(each, dead_ones)) for each in written])
     for each in written:
         if each.item.roster is not None:
             each.heard.add(roster_id(connection, each.item.roster))
@@ -138,7 +140,7 @@ def _address(connection: Connection, written: Sequence[_Written]) -> None:
     """Who hears it, and every lane that slept is awake."""
     heard = [{"roster": roster, "urgent": each.item.urgent, "seq": each.seq} for each in written for roster in sorted(each.heard)]
     if heard:
-        connection.execute(insert(out_roster), heard)
+        connection.execute(_PUT_ROSTER, heard)
     extra = [{"destination": where, "urgent": each.item.urgent, "seq": each.seq} for each in written for where in sorted(each.extra)]
     _OUT_TO(connection, extra)
     woken: set[tuple[int, bool]] = set()
@@ -231,7 +233,7 @@ def requeue(connection: Connection, change: Requeue) -> None:
     item = decode_item(letter.body)
     at = micros(change.at)
     seq = take(connection, "out")
-    connection.execute(insert(out), _row(_Written(seq, item, at), again=seq, stays_dead=False))
+    connection.execute(_PUT, _row(_Written(seq, item, at), again=seq, stays_dead=False))
     _OUT_TO(connection, {"destination": letter.destination, "urgent": item.urgent, "seq": seq})
     wake(connection, seq, (), urgent=item.urgent, extra=True)
     connection.execute(_REQUEUED, {"number": letter.id, "moment": at})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
 
-from bridge import app, settings
+from bridge import app, eventloop, settings
 from tests.bench.programs import say
 
 
@@ -21,4 +20,4 @@ def _stop_when_closed() -> None:
 if __name__ == "__main__":
     say(starting=True)
     threading.Thread(target=_stop_when_closed, daemon=True).start()
-    asyncio.run(app.run(settings.read(Path(sys.argv[1]))))
+    eventloop.run(app.run(settings.read(Path(sys.argv[1]))))

@@ -14,7 +14,7 @@ from bridge.model.record import KnownObject
 from bridge.refs import Ignored, Read, Reading
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.arrival import Arrival, Spot
-from protocols.activitypub.translate.note import provenance_of, read_message
+from protocols.activitypub.translate.note import People, provenance_of, read_message
 from protocols.activitypub.translate.thing import Thing
 from protocols.activitypub.wire import clamped
 
@@ -25,7 +25,7 @@ def read_command(arrival: Arrival, said: Thing, author: Actor, spot: Spot | None
         return Ignored("a private message to a person; private messages do not cross yet")
     if edit:
         return Ignored("a private message to the group was changed; its first form was answered")
-    message = read_message(said, arrival.refs, arrival.me, reply_to=None, thread=None, parent=None)
+    message = read_message(said, People(said, arrival.refs, arrival.me), reply_to=None, thread=None, parent=None)
     if waits := arrival.needs():
         return waits
     event = arrival.event(

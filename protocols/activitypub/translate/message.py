@@ -18,7 +18,7 @@ from protocols.activitypub.ids import is_ours, native
 from protocols.activitypub.translate.addressing import audience_of, recipients
 from protocols.activitypub.translate.arrival import Arrival, Spot, group_spot, known_spot, refused, same_server
 from protocols.activitypub.translate.command import read_command
-from protocols.activitypub.translate.note import SAID, digest_of, is_vote, note_of, only_a_tally, provenance_of, read_message
+from protocols.activitypub.translate.note import SAID, People, digest_of, is_vote, note_of, only_a_tally, provenance_of, read_message
 from protocols.activitypub.translate.outgoing import Lack, Made, Outgoing
 from protocols.activitypub.translate.thing import Thing
 from protocols.activitypub.wire import OBJECT_CONTEXT, Document, clamped, stamp
@@ -104,18 +104,18 @@ def _placed(arrival: Arrival, said: Thing, *, edit: bool) -> Reading:
     if parent is not None and spot.channel.id != (parent.spot or spot).channel.id:
         parent = None
     ours = _lives_here(arrival, said)
-    message = read_message(
-        said,
-        arrival.refs,
-        arrival.me,
-        reply_to=parent.object_id if parent else None,
-        thread=parent.thread if parent else None,
-        parent=parent.author if parent else None,
-    )
+    people = People(said, arrival.refs, arrival.me)
     if waits := arrival.needs():
         return waits
     if ours:
         return Ignored("our own words coming back: it was born in a room that is linked here")
+    message = read_message(
+        said,
+        people,
+        reply_to=parent.object_id if parent else None,
+        thread=parent.thread if parent else None,
+        parent=parent.author if parent else None,
+    )
     event = _event(arrival, said, spot, author, message, audience=audience, edit=edit)
     return Read((*(parent.events if parent is not None else ()), event))
 

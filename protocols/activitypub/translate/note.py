@@ -95,11 +95,8 @@ def provenance_of(said: Thing) -> Provenance:
     return Provenance(native(said.id), node=node, hops=max(0, min(hops, 100)), url=page_of(said) or said.id)
 
 
-def read_message(
-    said: Thing, refs: Refs, me: Node, *, reply_to: ObjectId | None, thread: ObjectId | None, parent: Native | None
-) -> Message:
+def read_message(said: Thing, people: People, *, reply_to: ObjectId | None, thread: ObjectId | None, parent: Native | None) -> Message:
     """The words. `parent`: who is answered; a bare tag for them is no mention, every reply carries one."""
-    people = _People(said, refs, me)
     text, named = from_html("".join(_body(said)), mention=people.named)
     mentions = (*named, *people.unnamed(named, parent))
     location = read_location(said)
@@ -190,8 +187,9 @@ def _escape(text: str) -> str:
     return html.escape(text[:2_048])
 
 
-class _People:
-    """Who the Mention tags of a post name; one of our people's actors is read as the person it speaks for."""
+class People:
+    """Who the Mention tags of a post name; one of our people's actors is read as the person it speaks for. Whoever asks for them before the
+    words are read need not read the words twice."""
 
     def __init__(self, said: Thing, refs: Refs, me: Node) -> None:
         self.tags = [(tag.text("href"), tag.text("name")) for tag in said.tagged("Mention") if tag.text("href")]

@@ -9,7 +9,7 @@ from typing import Any
 
 from bridge.model.content.message import Message
 from bridge.model.item import Item
-from bridge.refs import Ignored, Reading, Refs, Wire
+from bridge.refs import Ignored, Needs, Reading, Refs, Wire
 from protocols.matrix.ids import Me
 from protocols.matrix.translate import command, edit
 from protocols.matrix.translate.body import outside, read_body, whereabouts, write_body
@@ -36,7 +36,9 @@ def read(frame: Frame, refs: Refs) -> Reading:
     relation = content.relates_to
     if relation is not None and relation.rel_type == "m.replace":
         return edit.read(frame, refs, content)
-    standing = read_relation(frame, refs, relation)
+    standing, author = read_relation(frame, refs, relation), author_of(frame, refs)
+    if refs.missing:
+        return Needs(tuple(refs.missing))  # before the words, which would be read twice
     words = read_words(content, frame.me, refs, answers=standing.answers)
     if not is_media(msgtype) and (asked := command.asked(words, frame.me)) is not None:
         answered = relation.in_reply_to if relation is not None and standing.answered is not None else None
@@ -44,13 +46,15 @@ def read(frame: Frame, refs: Refs) -> Reading:
     message = read_body(frame, content, msgtype, words, standing)
     if message.is_empty:
         return Ignored("a message without words")
-    return make(frame, message, author_of(frame, refs), mark=content.mark, thread=standing.native)
+    return make(frame, message, author, mark=content.mark, thread=standing.native)
 
 
-def write(item: Item, message: Message, refs: Refs, me: Me) -> Wire:
+def write(item: Item, message: Message, refs: Refs, me: Me) -> Wire | Needs:
     relation = write_relation(message, refs, item.place)
-    related: dict[str, Any] = {"m.relates_to": relation} if relation is not None else {}
     speaker = ghost_for(item, refs)
+    if refs.missing:
+        return Needs(tuple(refs.missing))  # before the words, which would be written twice
+    related: dict[str, Any] = {"m.relates_to": relation} if relation is not None else {}
     alone = not (message.text or message.title or message.attachments or message.note)
     if alone and message.location is not None and (place := write_location(message.location)) is not None:
         return send(EVENT_TYPE, {**place, **outside(item.event), **mark_of(item, me), **related}, speaker)
