@@ -6,13 +6,14 @@ Activitypub.md 3.1. What a group announces is not a boost but its conversation: 
 from __future__ import annotations
 
 from bridge.model.actor import ActorKind
+from bridge.model.audience import Audience
 from bridge.model.content.boost import Boost
 from bridge.model.event import Provenance
 from bridge.model.ids import event_id
 from bridge.refs import Ignored, Read, Reading
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.addressing import audience_of
-from protocols.activitypub.translate.arrival import Arrival, known_spot
+from protocols.activitypub.translate.arrival import Arrival, known_spot, refused
 from protocols.activitypub.wire import clamped
 
 
@@ -29,6 +30,8 @@ def read_boost(arrival: Arrival) -> Reading:
         return waits
     if spot is None or author is None:
         return Ignored("a boost by somebody who could not be fetched" if author is None else "a boost in a community that is gone")
+    if known.audience > Audience.UNLISTED and known.author != author.native:
+        return refused("O12", f"Announce by {arrival.actor} of what {known.author.id} did not say to everybody")
     if author.kind is ActorKind.GROUP:
         return Ignored("an announce by a group that no community here follows")
     event = arrival.event(
@@ -36,7 +39,7 @@ def read_boost(arrival: Arrival) -> Reading:
         spot,
         author,
         Boost(known.id),
-        audience=audience_of(activity, activity, author.followers),
+        audience=max(audience_of(activity, activity, author.followers), known.audience),
         at=clamped(activity.text("published"), arrival.received_at),
         come=Provenance(native(activity.id)),
     )

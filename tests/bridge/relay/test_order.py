@@ -178,6 +178,20 @@ async def test_a_like_and_its_undo_that_are_read_before_their_post_was_judged_ca
     assert await house.endings("reaction") == ["crossed", "crossed"], "both were heard, and taken back"
 
 
+async def test_an_undo_that_comes_before_its_like_keeps_it_away(house: House) -> None:
+    """Retries reorder activities: GoToSocial 0.20 sent a Block after its Undo, and it stood for ever."""
+    there = await Fediverse(house).open()
+    post = there.note("look at this")
+    await there.send("Create", post)
+    await there.turn()
+    like = {"id": "https://b.example/a/early", "type": "Like", "actor": there.kim.native.id, "object": post["id"]}
+    await there.send("Undo", like, there.kim)
+    await there.turn()
+    await house.receive(there.kim, like)
+    await there.turn()
+    assert await there.heard() == ["message:look at this"]
+
+
 async def test_a_boost_that_is_read_before_its_post_was_judged_is_not_lost(house: House) -> None:
     there = await Fediverse(house).open()
     post = there.note("look at this")

@@ -62,6 +62,7 @@ REFUSED = {
     "O6 no id": ({**create(note()), "id": None}, SAM.native.id),
     "O6 an id on another server": ({**create(note()), "id": "https://b.example/o/x"}, SAM.native.id),
     "O8 words of somebody else": (create(note(), actor=KIM.native.id, id="https://b.example/a/1"), KIM.native.id),
+    "O6 anonymous words": (create({**note(), "id": None}, id="https://a.example/a/1"), SAM.native.id),
     "O8 words of nobody": (create({**note(), "attributedTo": None}, actor=SAM.native.id), SAM.native.id),
     "O8 an object on another server": (create({**note(), "id": "https://b.example/o/x"}, id="https://a.example/a/1"), SAM.native.id),
     "O9 a change of somebody else's words": (create({**note("post"), "attributedTo": "https://a.example/u/eve"}, "Update"), None),
