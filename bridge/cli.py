@@ -16,6 +16,7 @@ from bridge.commands.community import community
 from bridge.commands.database import db
 from bridge.commands.deliveries import deliveries
 from bridge.commands.events import events
+from bridge.commands.example import example
 from bridge.commands.founding import init
 from bridge.commands.holds import holds
 from bridge.commands.intake import intake
@@ -80,7 +81,24 @@ def root(settings: Path) -> None:
     """
 
 
-for command in (init, run, demo, status, settings, community, events, deliveries, intake, holds, media, db, backup, restore, check):
+for command in (
+    init,
+    run,
+    demo,
+    status,
+    settings,
+    community,
+    events,
+    deliveries,
+    intake,
+    holds,
+    media,
+    db,
+    backup,
+    restore,
+    check,
+    example,
+):
     root.add_command(command)
 
 

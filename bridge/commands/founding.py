@@ -23,9 +23,10 @@ __all__ = ["init", "lay_out"]
 @click.option("--data-dir", metavar="FOLDER", help="Where database and keys live.")
 @click.option("--listen", metavar="HOST:PORT", help="Where your web server passes requests on to.")
 @click.option("--door", metavar="HOST:PORT", default="", help="Where the homeserver reaches this node. [default: the next port]")
+@click.option("--reached-at", metavar="URL", default="", help="The URL of that, in containers. [default: http://HOST:PORT]")
 @click.option("--force", is_flag=True, help="Write anew what is there already. The node's old ids and tokens are lost.")
 @click.pass_context
-def init(context: click.Context, /, door: str, force: bool, **given: str | None) -> None:
+def init(context: click.Context, /, door: str, reached_at: str, force: bool, **given: str | None) -> None:
     """Set up a new node: five questions, or flags.
 
     Writes the settings file, the keys and the registration for the homeserver, all readable by you alone.
@@ -45,7 +46,7 @@ def init(context: click.Context, /, door: str, force: bool, **given: str | None)
     for question in QUESTIONS:
         said = given[question.key]
         answers[question.key] = tidy(question.key, said) if said is not None else _asked(question, answers)
-    settings = settings_for(Answers(**answers, door=door))
+    settings = settings_for(Answers(**answers, door=door, reached_at=reached_at))
     placed = lay_out(path, settings, found_secrets(randomness.token_bytes), force=force)
     click.echo(_next(path, placed))
 

@@ -46,4 +46,4 @@ def test_an_unknown_part_to_install_is_answered_with_those_there_are() -> None:
     asked = subprocess.run([sys.executable, script, "nonsense"], capture_output=True, text=True, check=False, timeout=30)
 
     assert asked.returncode == 1
-    assert "no part called 'nonsense'; the parts are product, test, synapse, pasture, programs" in asked.stderr
+    assert "no part called 'nonsense'; the parts are product, test, synapse, pasture, tools, programs" in asked.stderr

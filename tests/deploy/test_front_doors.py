@@ -1,0 +1,149 @@
+"""A node behind the web servers of the examples, as an operator would have it: `folkmoot check` finds nothing to mend."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from bridge.checkup.finding import Finding, Level
+from bridge.cli import root
+from bridge.deployment.rendering import render
+from bridge.homeserver import free_port
+from bridge.settings import ActivityPub, Development, Listen, Settings
+from tests.bridge.node import found_node, running_node
+from tests.deploy.tools import around, certificates, program, site
+
+pytestmark = pytest.mark.live
+
+OPENS_WITHIN = 20.0
+
+
+class Town:
+    """Ports of this machine, and the settings of a node that is reached through the secure one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.secure, self.plain, self.inner, self.handles = free_port(), free_port(), free_port(), free_port()
+        certificates(folder, "127.0.0.1")
+
+    async def node(self, *, split: bool = False) -> Settings:
+        domain = f"127.0.0.1:{self.secure}"
+
+        def change(chosen: Settings) -> Settings:
+            served = f"https://{domain}"
+            origins = (served, f"https://127.0.0.1:{self.handles}")
+            development = Development(
+                enabled=True, networks=("127.0.0.0/8",), origins=origins, ca_file=str(self.folder / "ca.pem"), loopback=True
+            )
+            names = {"domain": f"127.0.0.1:{self.handles}", "server": domain} if split else {"domain": domain}
+            return msgspec.structs.replace(
+                chosen,
+                **names,
+                listen=Listen(port=self.inner),
+                development=development,
+                activitypub=ActivityPub(contact="ana@moot.example"),
+            )
+
+        return await found_node(self.folder / "node", port=self.secure, change=change)
+
+    async def until_open(self, port: int) -> None:
+        async with asyncio.timeout(OPENS_WITHIN):
+            while True:
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                    return
+                await asyncio.sleep(0.02)
+
+    @contextlib.asynccontextmanager
+    async def serving(self, *command: str) -> AsyncIterator[None]:
+        """A web server that ends with the test. What it says is shown when it does not open."""
+        process = await asyncio.create_subprocess_exec(
+            *command, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, cwd=self.folder
+        )
+        try:
+            await self.until_open(self.secure)
+            yield
+        except TimeoutError:
+            process.terminate()
+            raise AssertionError((await process.communicate())[1].decode()) from None
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.communicate()
+
+    async def check(self) -> list[Finding]:
+        """What is not in order, but for what comes from trying it on one machine."""
+
+        def run() -> str:
+            return CliRunner().invoke(root, ["--settings", str(self.folder / "node/folkmoot.toml"), "check", "--json"]).stdout
+
+        found = msgspec.convert(json.loads(await asyncio.to_thread(run)), list[Finding])
+        assert any(one.said == "The public address leads to this node." for one in found), found
+        return [one for one in found if one.level is not Level.OK and "Development is on" not in one.said and "has a port" not in one.said]
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8")
+    return path
+
+
+async def test_nothing_is_to_mend_behind_nginx(town: Town) -> None:
+    nginx = program("nginx")
+    settings = await town.node()
+    example = await asyncio.to_thread(written, town.folder / "site.conf", render("nginx", settings))
+    command = await asyncio.to_thread(lambda: around(town.folder, site(example, town.folder, town.secure, town.plain)))
+    async with running_node(settings), town.serving(nginx, *command, "-g", "daemon off; master_process off;"):
+        assert await town.check() == []
+
+
+async def test_nothing_is_to_mend_behind_caddy(town: Town) -> None:
+    caddy = program("caddy")
+    settings = await town.node()
+    text = render("caddy", settings)
+    assert "\n127.0.0.1 {\n" in text
+    certified = f"tls {town.folder}/fullchain.pem {town.folder}/privkey.pem"
+    text = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n" + text.replace(
+        "127.0.0.1 {", f"https://127.0.0.1:{town.secure} {{\n\t{certified}", 1
+    )
+    example = await asyncio.to_thread(written, town.folder / "Caddyfile", text)
+    async with running_node(settings), town.serving(caddy, "run", "--adapter", "caddyfile", "--config", str(example)):
+        assert await town.check() == []
+
+
+async def test_handles_of_another_domain_lead_here_by_the_lines_for_nginx(town: Town) -> None:
+    nginx = program("nginx")
+    settings = await town.node(split=True)
+    example = await asyncio.to_thread(written, town.folder / "site.conf", render("nginx", settings))
+
+    def configure() -> list[str]:
+        secured = f"ssl_certificate {town.folder}/fullchain.pem; ssl_certificate_key {town.folder}/privkey.pem;"
+        web_site = f"server {{ listen 127.0.0.1:{town.handles} ssl; {secured}\n{render('split-nginx', settings)}\n}}"
+        return around(town.folder, site(example, town.folder, town.secure, town.plain) + web_site)
+
+    command = await asyncio.to_thread(configure)
+    async with running_node(settings), town.serving(nginx, *command, "-g", "daemon off; master_process off;"):
+        assert await town.check() == []
+
+
+async def test_a_web_server_that_takes_less_than_the_node_is_found_out(town: Town) -> None:
+    nginx = program("nginx")
+    settings = await town.node()
+    text = render("nginx", settings).replace("client_max_body_size 1016384;", "client_max_body_size 100k;")
+    example = await asyncio.to_thread(written, town.folder / "site.conf", text)
+    command = await asyncio.to_thread(lambda: around(town.folder, site(example, town.folder, town.secure, town.plain)))
+    async with running_node(settings), town.serving(nginx, *command, "-g", "daemon off; master_process off;"):
+        (wrong,) = await town.check()
+
+    assert (wrong.level, "client_max_body_size" in wrong.remedy) == (Level.ERROR, True)
