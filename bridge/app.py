@@ -24,6 +24,7 @@ from bridge.keyfiles import Secrets, read_secrets
 from bridge.logs import configure, logger
 from bridge.metrics import Metrics, watch_loop
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, Protocol
+from bridge.model.withdrawal import Terms
 from bridge.net.client import Client, Limits, user_agent
 from bridge.net.guard import policy_for
 from bridge.net.server import Server, health_routes, metrics_routes, new_application
@@ -144,6 +145,7 @@ class App:
             default_grace=settings.grace.default,
             metrics=self.metrics,
             keeper=self.keeper,
+            terms=_terms(settings),
         )
         self.reader = Reader(store, self.adapters, self.loader, self.clock, metrics=self.metrics)
         self.courier = Courier(
@@ -335,6 +337,11 @@ class App:
             if count:
                 _log.info("store.trimmed", kind=kind, count=count)
         return swept.more
+
+
+def _terms(settings: Settings) -> Terms:
+    chosen = settings.forget
+    return Terms(chosen.confirm_over, timedelta(minutes=chosen.cancel_minutes), timedelta(days=chosen.asked_again_days))
 
 
 def _bounds(settings: Settings) -> Bounds:

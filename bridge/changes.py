@@ -12,10 +12,11 @@ import msgspec
 from bridge.model.actor import Actor, Ghost
 from bridge.model.content.release import Ending
 from bridge.model.event import Event
-from bridge.model.ids import ChannelId, CommunityId, EventId, Native, ObjectId, RosterId
+from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, ObjectId, RosterId
 from bridge.model.item import Dead, Destination, Item, Omission
 from bridge.model.place import Channel, Community, Place
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Upload, Wait
+from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
 from bridge.norms.decision import Decision
 
@@ -244,6 +245,41 @@ class PutPlace(msgspec.Struct, frozen=True):
     place: Place
 
 
+class PutWithdrawal(msgspec.Struct, frozen=True):
+    """The person in it is sealed at rest, and gone once it is DONE."""
+
+    withdrawal: Withdrawal
+
+
+class Disown(msgspec.Struct, frozen=True):
+    """`person` is known as `alias` from now on: their accounts here stand for it. What was only kept about them goes: consent, standing,
+    follows, picture, the account as last seen. `rosters` are renamed, so that those who followed them still hear that they are gone."""
+
+    person: Native
+    alias: Native
+    rosters: tuple[tuple[RosterId, RosterId], ...] = ()
+
+
+class Reassign(msgspec.Struct, frozen=True):
+    """These objects are `alias`'s, and what was decided about them names nobody."""
+
+    objects: tuple[ObjectId, ...]
+    alias: Native
+
+
+class EraseTraces(msgspec.Struct, frozen=True):
+    """The rows that `Journal.traces` found, and what else still names `person`. What has not left yet keeps its receiver until it has;
+    a retraction of theirs goes on under `alias`. `last`: nothing more will be sent in their name, so the keys go too."""
+
+    person: Actor
+    alias: Native
+    at: datetime
+    events: tuple[EventId, ...] = ()
+    items: tuple[ItemId, ...] = ()
+    decisions: tuple[EventId, ...] = ()
+    last: bool = False
+
+
 class AdvanceLane(msgspec.Struct, frozen=True):
     """The courier's low-water mark; success clears the failures of the lane and of its host.
 
@@ -354,6 +390,10 @@ Change = (
     | PutChannel
     | DropPlace
     | PutPlace
+    | PutWithdrawal
+    | Disown
+    | Reassign
+    | EraseTraces
     | AdvanceLane
     | FailLane
     | SnoozeLane

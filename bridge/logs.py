@@ -42,6 +42,7 @@ EVENTS: frozenset[str] = frozenset(
         "event.received", "event.read", "event.ignored", "event.deferred", "event.judged", "event.held", "event.released",
         "event.refused", "event.omitted", "event.erased", "event.parked",
         "hold.opened", "hold.released", "hold.returned", "hold.expired",
+        "withdrawal.started", "withdrawal.counted", "withdrawal.stalled", "withdrawal.ended",
         "delivery.planned", "delivery.succeeded", "delivery.retried", "delivery.snoozed", "delivery.skipped",
         "delivery.died", "delivery.parked",
         "lane.claimed", "lane.lost", "lane.stalled", "lane.woken",

@@ -22,7 +22,8 @@ from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, Ob
 from bridge.model.ids import Protocol as ProtocolName
 from bridge.model.item import Destination, Item, Omission, Outcome, Standing
 from bridge.model.place import Channel, Community, Place
-from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Record, Upload, Wait
+from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Record, Said, Traces, Upload, Wait
+from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
 from bridge.norms.decision import Decision
 from bridge.refs import Need, Reading, Refs, Wire, Writing
@@ -165,6 +166,10 @@ class Journal(Protocol):
         ...
 
     async def event(self, event_id: EventId) -> Event | None: ...
+
+    async def traces(self, person: Native, limit: int) -> Traces:
+        """What is done or on its way and still names this person as the one who did it or hears it. Looks through the whole log."""
+        ...
 
     async def recent_events(self, community: CommunityId | None, limit: int) -> tuple[Record, ...]: ...
 
@@ -327,6 +332,12 @@ class Objects(Protocol):
 
     async def count(self, author: Native | None, community: CommunityId) -> int: ...
 
+    async def said_by(self, author: Native, part: Said, after: int, limit: int) -> tuple[tuple[int, KnownObject], ...]:
+        """In the order in which they came to be known, each with its ordinal; also what was taken back, which `count_said_by` leaves out."""
+        ...
+
+    async def count_said_by(self, author: Native, part: Said) -> int: ...
+
     async def item(self, item_id: ItemId) -> Item | None:
         """An outgoing item by id, for the activity it is served as; None when unknown or erased."""
         ...
@@ -352,6 +363,10 @@ class Decisions(Protocol):
     async def next_due(self, share: Share = None) -> datetime | None:
         """When the earliest hold comes due."""
         ...
+
+    async def withdrawals(self, person: Native) -> tuple[Withdrawal, ...]: ...
+
+    async def withdrawals_due(self, now: datetime, limit: int, share: Share = None) -> tuple[Withdrawal, ...]: ...
 
     async def consent(self, actor: Native, community: CommunityId) -> Consent | None: ...
 

@@ -155,6 +155,21 @@ class Grace(_Section, frozen=True):
     default: Annotated[int, Meta(ge=0, le=3600, description="Seconds for members who chose nothing: 0, 15 or 60.")] = 15
 
 
+class Forget(_Section, frozen=True):
+    """How members take back much at once."""
+
+    confirm_over: Annotated[
+        int,
+        Meta(
+            ge=0, le=10_000, description="More messages than this are taken back only with a typed code; `!forget me` always asks for one."
+        ),
+    ] = 200
+    cancel_minutes: Annotated[int, Meta(ge=0, le=1_440, description="After the code, how long `!forget cancel` stops it.")] = 10
+    asked_again_days: Annotated[
+        int, Meta(ge=1, le=30, description="For how long servers that do not answer are asked again before the last receipt.")
+    ] = 30
+
+
 class Log(_Section, frozen=True):
     """What is written to stderr."""
 
@@ -284,6 +299,7 @@ class Settings(_Section, frozen=True):
     activitypub: ActivityPub = ActivityPub()
     storage: Storage = Storage()
     grace: Grace = Grace()
+    forget: Forget = Forget()
     media: Media = Media()
     retention: Retention = Retention()
     log: Log = Log()

@@ -12,15 +12,17 @@ from bridge.model.content.release import Ending
 from bridge.model.ids import CommunityId, EventId, Native, ObjectId
 from bridge.model.item import Omission
 from bridge.model.record import Hold
+from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
 from bridge.norms.decision import Decision
 from bridge.ports import Clock, Share, Stream
 from storage.buckets import within
 from storage.changes.objects import tombstone_key
+from storage.changes.withdrawals import open_withdrawal, who
 from storage.columns import micros, moment, parse_native
 from storage.engine import Database
 from storage.records import omissions_of
-from storage.schema import consents, decisions, holds, let_ins, relayed, tombstones
+from storage.schema import consents, decisions, holds, let_ins, relayed, tombstones, withdrawals
 
 __all__ = ["SqlDecisions"]
 
@@ -41,6 +43,10 @@ _LET_IN = (
 _RELAYED = select(relayed.c.hash).where(relayed.c.hash == bindparam("hash"), relayed.c.until > bindparam("now"))
 _TOMBSTONE = select(tombstones.c.key).where(tombstones.c.key.in_(bindparam("keys", expanding=True)))
 _CONSENTING = select(func.count()).select_from(consents).where(consents.c.community == bindparam("community"), consents.c.state != "off")
+_OPEN_WITHDRAWALS = select(withdrawals).where(withdrawals.c.sealed.is_not(None)).order_by(withdrawals.c.due_at, withdrawals.c.id)
+_WITHDRAWALS_OF = _OPEN_WITHDRAWALS.where(withdrawals.c.who == bindparam("who"))
+_WITHDRAWALS_DUE = _OPEN_WITHDRAWALS.where(withdrawals.c.due_at <= bindparam("now")).limit(bindparam("many"))
+_MY_WITHDRAWALS_DUE = _WITHDRAWALS_DUE.where(within(withdrawals.c.community, Stream.EVENTS))
 
 
 class SqlDecisions:
@@ -87,6 +93,18 @@ class SqlDecisions:
     async def next_due(self, share: Share = None) -> datetime | None:
         row = await self._first(_NEXT) if share is None else await self._first(_MY_NEXT, share=list(share))
         return None if row is None else moment(row[0])
+
+    async def withdrawals(self, person: Native) -> tuple[Withdrawal, ...]:
+        return await self._withdrawals(_WITHDRAWALS_OF, who=who(self._secret, person))
+
+    async def withdrawals_due(self, now: datetime, limit: int, share: Share = None) -> tuple[Withdrawal, ...]:
+        if share is None:
+            return await self._withdrawals(_WITHDRAWALS_DUE, now=micros(now), many=limit)
+        return await self._withdrawals(_MY_WITHDRAWALS_DUE, now=micros(now), many=limit, share=list(share))
+
+    async def _withdrawals(self, statement: Executable, **values: object) -> tuple[Withdrawal, ...]:
+        rows = await self._database.read(lambda connection: list(connection.execute(statement, values).all()))
+        return tuple(open_withdrawal(self._secret, row.id, row.sealed) for row in rows)
 
     async def consent(self, actor: Native, community: CommunityId) -> Consent | None:
         row = await self._first(_CONSENT, actor=str(actor), community=community)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Executable, String, Table
+from sqlalchemy import Boolean, ColumnElement, Connection, Dialect, Executable, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["TEXT", "Either", "once", "stored", "upsert"]
+__all__ = ["TEXT", "Either", "holds_bytes", "once", "stored", "upsert"]
 
 Insert = sqlite.Insert | postgresql.Insert
 
@@ -46,6 +49,26 @@ class _Storable(TypeDecorator[str]):
 
 TEXT = String().with_variant(_Storable(), "postgresql")
 """Every column of words and ids."""
+
+
+class holds_bytes(FunctionElement[bool]):  # noqa: N801  (reads as a function of SQL)
+    """`holds_bytes(column, bindparam)`: do these bytes stand anywhere in the column?"""
+
+    name = "holds_bytes"
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(holds_bytes, "sqlite")
+def _instr(element: holds_bytes, compiler: SQLCompiler, **more: Any) -> str:
+    where, what = list(element.clauses)
+    return f"(instr({compiler.process(where, **more)}, {compiler.process(what, **more)}) > 0)"
+
+
+@compiles(holds_bytes, "postgresql")
+def _position(element: holds_bytes, compiler: SQLCompiler, **more: Any) -> str:
+    where, what = list(element.clauses)
+    return f"(position({compiler.process(what, **more)} IN {compiler.process(where, **more)}) > 0)"
 
 
 class Either:

@@ -14,6 +14,7 @@ from bridge.model.ids import ChannelId, CommunityId, Native
 from bridge.model.ids import Protocol as ProtocolName
 from bridge.model.place import Channel, Community, History, Join, Openness, Place, PlaceKind
 from bridge.model.record import Follow
+from storage.changes.social import hidden_handle
 from storage.columns import called_as, moment, parse_native
 from storage.engine import Database
 from storage.schema import actors, channels, communities, conversations, follows, ghosts, places
@@ -51,7 +52,7 @@ _GHOST_OF = (
 )
 _NAMED = (
     select(ghosts.c.body)
-    .where(ghosts.c.protocol == bindparam("protocol"), ghosts.c.folded == bindparam("folded"))
+    .where(ghosts.c.protocol == bindparam("protocol"), ghosts.c.folded.in_(bindparam("names", expanding=True)))
     .order_by(ghosts.c.ended.is_(None).desc(), ghosts.c.since.desc())
     .limit(1)
 )
@@ -71,8 +72,9 @@ _OWNER = select(conversations.c.actor).where(conversations.c.place == bindparam(
 class SqlDirectory:
     """The `Directory` port over any `Database`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, secret: bytes) -> None:
         self._database = database
+        self._secret = secret
 
     async def _first(self, statement: Executable, **values: object) -> Row[*tuple[Any, ...]] | None:
         return await self._database.read(lambda connection: connection.execute(statement, values).first())
@@ -118,7 +120,8 @@ class SqlDirectory:
         return _ghost(await self._first(_GHOST_OF, protocol=protocol, of=str(of)))
 
     async def ghost_by_handle(self, protocol: ProtocolName, handle: str) -> Ghost | None:
-        return _ghost(await self._first(_NAMED, protocol=protocol, folded=handle.casefold()))
+        names = [handle.casefold(), hidden_handle(self._secret, handle)]
+        return _ghost(await self._first(_NAMED, protocol=protocol, names=names))
 
     async def ghosts(self, community: CommunityId) -> tuple[Ghost, ...]:
         """Those in use."""

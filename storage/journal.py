@@ -24,8 +24,8 @@ from bridge.changes import (
 )
 from bridge.errors import Fenced
 from bridge.model.event import Event, decode
-from bridge.model.ids import CommunityId, EventId, Protocol
-from bridge.model.record import Record, Wait
+from bridge.model.ids import CommunityId, EventId, Native, Protocol
+from bridge.model.record import Record, Traces, Wait
 from bridge.ports import Backlog, Entry, Intake, Receipt, Share, Stream
 from storage.buckets import within
 from storage.changes import apply_all
@@ -38,6 +38,7 @@ from storage.guard import Free, require_room
 from storage.hints import Hints
 from storage.records import recent_records, record_of
 from storage.schema import cursors, dead, events, holds, intake, lanes, out, waits
+from storage.traces import traces_of
 
 __all__ = ["SqlJournal"]
 
@@ -223,6 +224,9 @@ class SqlJournal:
     async def event(self, event_id: EventId) -> Event | None:
         body = await self._database.read(lambda connection: connection.execute(_BODY, {"event": event_id}).scalar())
         return None if body is None else decode(body)
+
+    async def traces(self, person: Native, limit: int) -> Traces:
+        return await self._database.read(lambda connection: traces_of(connection, person, limit))
 
     async def recent_events(self, community: CommunityId | None, limit: int) -> tuple[Record, ...]:
         return await self._database.scan(lambda connection: recent_records(connection, community, limit))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, union_all
+from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select, union_all
 
 from bridge.model.audience import Audience
 from bridge.model.event import Event, decode
 from bridge.model.ids import ChannelId, CommunityId, ItemId, Native, ObjectId
 from bridge.model.item import Item
-from bridge.model.record import KnownObject, Part
+from bridge.model.record import KnownObject, Part, Said
 from storage.changes.outgoing import decode_item
-from storage.columns import moment, parse_native
+from storage.columns import micros, moment, parse_native
 from storage.engine import Database
 from storage.schema import copies, objects, out, parts
 
@@ -64,6 +64,12 @@ _RECENT = _KNOWN.where(*_STANDING_WORDS).order_by(objects.c.ordinal.desc()).limi
 _RECENT_BY = _RECENT.where(objects.c.author == bindparam("author"))
 _COUNT = select(func.count()).select_from(objects).where(*_STANDING_WORDS)
 _COUNT_BY = _COUNT.where(objects.c.author == bindparam("author"))
+_SAID_BY = (
+    select(objects.c.ordinal, *(column for column in _KNOWN.selected_columns if column.name != "ordinal"))
+    .where(objects.c.author == bindparam("author"), objects.c.ordinal > bindparam("after"))
+    .order_by(objects.c.ordinal)
+    .limit(bindparam("many"))
+)
 _ITEM = (
     select(out.c.body)
     .where(out.c.item == bindparam("item"), out.c.taken_back.is_(False), out.c.body.is_not(None))
@@ -135,6 +141,17 @@ class SqlObjects:
         found: int = await self._database.scan(lambda connection: connection.execute(statement, ask).scalar_one())
         return found
 
+    async def said_by(self, author: Native, part: Said, after: int, limit: int) -> tuple[tuple[int, KnownObject], ...]:
+        ask = {"author": str(author), "after": after, "many": limit}
+        rows = await self._database.read(lambda connection: list(connection.execute(_narrowed(part), ask).all()))
+        return tuple((row.ordinal, _known(row)) for row in rows)
+
+    async def count_said_by(self, author: Native, part: Said) -> int:
+        statement = select(func.count()).select_from(_narrowed(part, standing=True).limit(None).subquery())
+        ask = {"author": str(author), "after": 0}
+        found: int = await self._database.read(lambda connection: connection.execute(statement, ask).scalar_one())
+        return found
+
     async def item(self, item_id: ItemId) -> Item | None:
         body = await self._database.read(lambda connection: connection.execute(_ITEM, {"item": item_id}).scalar())
         return None if body is None else decode_item(body)
@@ -142,6 +159,21 @@ class SqlObjects:
     async def _many(self, statement: Any, ask: dict[str, object]) -> tuple[KnownObject, ...]:
         rows = await self._database.read(lambda connection: list(connection.execute(statement, ask).all()))
         return tuple(_known(row) for row in rows)
+
+
+def _narrowed(part: Said, *, standing: bool = False) -> Select[Any]:
+    statement = _SAID_BY
+    if standing:
+        statement = statement.where(objects.c.retracted_at.is_(None))
+    if part.community is not None:
+        statement = statement.where(objects.c.community == part.community)
+    if part.since is not None:
+        statement = statement.where(objects.c.crossed_at >= micros(part.since))
+    if part.thread is not None:
+        statement = statement.where(or_(objects.c.thread == part.thread, objects.c.id == part.thread, objects.c.reply_to == part.thread))
+    if part.object is not None:
+        statement = statement.where(objects.c.id == part.object)
+    return statement
 
 
 def _known_or_none(row: Row[*tuple[Any, ...]] | None) -> KnownObject | None:

@@ -30,6 +30,7 @@ from storage.schema import (
     seen,
     uploads,
     waits,
+    withdrawals,
 )
 
 __all__ = ["Retention", "Swept", "sweep"]
@@ -61,6 +62,9 @@ class Swept(msgspec.Struct, frozen=True):
     def rows(self) -> int:
         return sum(self.kinds.values())
 
+
+PROOF = timedelta(days=730)
+"""How long a keyed hash tells that somebody withdrew (norms.md N02)."""
 
 _BOUND = 500
 """Rows per stream and call: the writer is never busy for long (engine.md section 9)."""
@@ -109,6 +113,7 @@ _OLD_LETTERS = delete(dead).where(func.coalesce(dead.c.requeued_at, dead.c.at) <
 _OLD_GAPS = delete(gaps).where(gaps.c.at < bindparam("before"))
 _OLD_KEYS = delete(peer_keys).where(peer_keys.c.at < bindparam("before"))
 _OLD_UPLOADS = delete(uploads).where(uploads.c.at < bindparam("before"))
+_OLD_PROOFS = delete(withdrawals).where(withdrawals.c.sealed.is_(None), withdrawals.c.due_at < bindparam("before"))
 
 
 def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
@@ -131,6 +136,7 @@ def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
         ("decisions", _OLD_HOLDS, now - retention.decisions),
         ("decisions", _OLD_LETTERS, now - retention.decisions),
         ("decisions", _OLD_GAPS, now - retention.decisions),
+        ("decisions", _OLD_PROOFS, now - PROOF),
         ("peers", _OLD_KEYS, now - retention.peers),
         ("peers", _OLD_UPLOADS, now - retention.peers),
     ):

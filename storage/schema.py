@@ -406,6 +406,20 @@ let_ins = Table(
     comment="Standing: items of theirs that were let in.",
 )
 
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    text("id", "event of the order", key=True),
+    text("community", "community it was said in"),
+    text("who", "keyed hash of the person: all that stays as proof"),
+    text("phase", "how far it has come"),
+    number("due_at", "moment at which it goes on"),
+    bytes_("sealed", "the whole of it, AES-256-GCM with the key from the key file; null once done", null=True),
+    Index("ix_withdrawals_who", "who"),
+    comment="What people took back at once, until the last receipt.",
+)
+partial(withdrawals, "due", "due_at", where="sealed IS NOT NULL")
+
 relayed = Table(
     "relayed",
     metadata,

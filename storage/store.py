@@ -57,7 +57,7 @@ class SqlStore:
         self.claims = claims or Everything()
         self.journal = SqlJournal(database, hints or Hints(clock), secret_key, free, min_free_percent, claims=self.claims)
         self.deliveries = SqlDeliveries(database)
-        self.directory = SqlDirectory(database)
+        self.directory = SqlDirectory(database, secret_key)
         self.objects = SqlObjects(database)
         self.decisions = SqlDecisions(database, clock, secret_key)
         self.keys = SqlKeys(database, Seal(secret_key))

@@ -20,7 +20,7 @@ class Hearers(enum.StrEnum):
     AUTHOR = "author"
     """Only the author of the event (an Accept, a Reject, a private answer)."""
     REACHED = "reached"
-    """Everyone who hears the place, everyone involved, and everyone who ever received the object."""
+    """Everyone who hears the place, everyone involved, and everyone who ever received the object; of a face that ended, anything of theirs."""
 
 
 class Born(enum.StrEnum):
@@ -43,6 +43,8 @@ class Carry(msgspec.Struct, frozen=True):
     by_place: bool = False
     born: Born = Born.ELSEWHERE
     roots_only: bool = False
+    ends: bool = False
+    """Only for a face that ended; other forms are for all that goes on."""
     urgent: bool = False
     keep_days: int = 7
 

@@ -40,7 +40,7 @@ class Item(msgspec.Struct, frozen=True):
     roster: RosterId | None = None
     to: tuple[Destination, ...] = ()
     reached: bool = False
-    """Also everyone who ever received an item of this object."""
+    """Also everyone who ever received an item of this object; of a face that ended, anything its person said."""
     keep_days: int = 7
 
 
@@ -93,6 +93,10 @@ class Omission(msgspec.Struct, frozen=True):
     place: Native
     code: str
     text: str
+
+
+SILENCE = "Nothing came through"
+"""How the reason of a dead letter begins whose server never answered: it has not refused anything."""
 
 
 class Stage(enum.StrEnum):

@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.model.audience import Audience
 from bridge.model.content.release import Ending
-from bridge.model.ids import ChannelId, CommunityId, EventId, Native, ObjectId
+from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, ObjectId
 from bridge.model.item import Omission, Standing
 
 
@@ -28,6 +28,26 @@ class KnownObject(msgspec.Struct, frozen=True):
     crossed_at: datetime | None = None
     updated_at: datetime | None = None
     retracted_at: datetime | None = None
+
+
+class Said(msgspec.Struct, frozen=True):
+    """Which of somebody's objects, words and signs alike; None narrows nothing. `since`: crossed then or later."""
+
+    community: CommunityId | None = None
+    since: datetime | None = None
+    thread: ObjectId | None = None
+    object: ObjectId | None = None
+
+
+class Traces(msgspec.Struct, frozen=True):
+    """Rows of the log that still name somebody. Empty: there are none left."""
+
+    events: tuple[EventId, ...] = ()
+    items: tuple[ItemId, ...] = ()
+    decisions: tuple[EventId, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.items or self.decisions)
 
 
 class Hold(msgspec.Struct, frozen=True):

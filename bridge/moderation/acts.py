@@ -15,18 +15,15 @@ from bridge.changes import Change, PutConsent
 from bridge.model.actor import Actor, Ghost
 from bridge.model.audience import Audience, meet
 from bridge.model.content.notice import Notice
-from bridge.model.content.release import Ending, Release
+from bridge.model.content.release import BY_AUTHOR, Ending, Release
 from bridge.model.ids import Native, ObjectId
 from bridge.model.place import Community, Place, PlaceKind, ceiling
 from bridge.model.record import Hold
-from bridge.moderation.commands import GRACES, Cross, CrossThis, ForgetThis, Grace, Help, Order, Status, Unknown, Who
+from bridge.moderation.commands import GRACES, Cross, CrossThis, ForgetThis, Grace, Help, Order, Plain, Status, Unknown, Who
 from bridge.moderation.handles import default_handle, flaw
 from bridge.moderation.wording import LEVELS, STATES, counted, notice, room_words
 from bridge.norms.context import Consent, Crossing, Keep
 from bridge.norms.wording import line
-
-BY_AUTHOR = "author"
-"""`Release.by` of a wait that its author ended; judging it again, `context.keep` is CROSS."""
 
 FEW = 5
 """Fewer people than this are not counted aloud: a small number points at somebody."""
@@ -112,7 +109,7 @@ def handle_wanted(order: Order | Keep, author: Actor, ghost: Ghost | None) -> st
     return (order.handle if isinstance(order, Cross) else None) or default_handle(author.native.id)
 
 
-def answer(order: Order | Unknown, facts: OrderFacts) -> Acts:
+def answer(order: Plain | Unknown, facts: OrderFacts) -> Acts:
     """What an order means. Every order is answered with at least one notice to whoever gave it, and to nobody else."""
     match order:
         case Cross():

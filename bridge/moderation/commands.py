@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
+from datetime import date
 
 import msgspec
 
@@ -37,6 +38,40 @@ class ForgetThis(msgspec.Struct, frozen=True, tag="forget-this"):
     """`!forget this`, in answer to one's own message."""
 
 
+class ForgetThread(msgspec.Struct, frozen=True, tag="forget-thread"):
+    """`!forget thread`, in answer to a message: one's own words in that thread."""
+
+
+class ForgetSince(msgspec.Struct, frozen=True, tag="forget-since"):
+    """`!forget since 2026-05-01`: all that crossed on that day or later, in this community. The day begins at midnight UTC."""
+
+    day: date
+
+
+class ForgetMe(msgspec.Struct, frozen=True, tag="forget-me"):
+    """`!forget me`: everything, everywhere, and the name."""
+
+
+class Confirm(msgspec.Struct, frozen=True, tag="confirm"):
+    """`!forget confirm CODE`: the typed code of a large withdrawal."""
+
+    code: str
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """`!forget cancel`, or `cancel` in private."""
+
+
+class Export(msgspec.Struct, frozen=True, tag="export"):
+    """`!export`: one's own data. `since`: posts that crossed on that day or later, for what one answer could not hold."""
+
+    since: date | None = None
+
+
+class Look(msgspec.Struct, frozen=True, tag="look"):
+    """`!look`: how one looks on the other side, and who can see it."""
+
+
 class Who(msgspec.Struct, frozen=True, tag="who"):
     """`!who`: who can read this place right now."""
 
@@ -49,7 +84,10 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     """`!moot status`: one's own state."""
 
 
-Order = Cross | CrossThis | Grace | ForgetThis | Who | Help | Status
+Plain = Cross | CrossThis | Grace | ForgetThis | Who | Help | Status
+"""Answered at once, from what is known of one person in one community."""
+
+Order = Plain | ForgetThread | ForgetSince | ForgetMe | Confirm | Cancel | Export | Look
 
 
 class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
@@ -101,14 +139,42 @@ def _order(verb: str, rest: list[str], private: bool, graces: Collection[int]) -
             return CrossThis()
         case ["forget", "this"]:
             return ForgetThis()
+        case ["forget", "thread"]:
+            return ForgetThread()
+        case ["forget", "me"]:
+            return ForgetMe()
+        case ["forget", "since", day] if (since := _day(day)) is not None:
+            return ForgetSince(since)
+        case ["forget", "confirm", code]:
+            return Confirm(code)
+        case ["forget", "cancel"]:
+            return Cancel()
+        case ["cancel"] if private:
+            return Cancel()
         case ["forget", *_]:
             return Unknown("unknown.forget")
+        case ["export"]:
+            return Export()
+        case ["export", "since", day] if (since := _day(day)) is not None:
+            return Export(since)
+        case ["export", *_]:
+            return Unknown("unknown.export")
+        case ["look"]:
+            return Look()
         case ["cross", *chosen]:
             return _cross(chosen)
         case ["grace", *chosen]:
             return _grace(chosen, graces)
         case _:
             return Unknown("unknown.order")
+
+
+def _day(text: str) -> date | None:
+    """`2026-05-01`, and nothing else that could be read in two ways."""
+    try:
+        return date.fromisoformat(text) if len(text) == len("2026-05-01") and text[4] == text[7] == "-" else None
+    except ValueError:
+        return None
 
 
 def _cross(chosen: list[str]) -> Cross | Unknown:

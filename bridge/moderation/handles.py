@@ -22,7 +22,7 @@ RESERVED = frozenset({
     "nodeinfo", "noreply", "no-reply", "null", "o", "official", "operator", "outbox", "owner", "postmaster", "privacy", "relay", "room",
     "root", "rules", "security", "server", "staff", "status", "support", "system", "t", "team", "u", "undefined", "user", "users",
     "webfinger", "webmaster", "well-known", "www",
-    "ask", "cross", "forget", "grace", "off", "on", "quiet", "this", "who",
+    "ask", "cancel", "confirm", "cross", "export", "forget", "grace", "look", "off", "on", "quiet", "since", "this", "thread", "who",
 })  # fmt: skip
 """Words of our own addresses, of roles, and words that would speak for the place itself."""
 

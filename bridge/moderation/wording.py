@@ -73,6 +73,73 @@ NOTICES: Mapping[str, str] = {
     ),
     "forget.waiting": "It had not left yet. Now it stays where you wrote it.",
     "forget.nothing": "This message has no copies elsewhere: it never left, or was taken back already.",
+    "forget.which_thread": "Which thread? Answer a message of it with the same words, and it is that one.",
+    "forget.none": "Nothing of yours is out there from then, so there is nothing to take back.",
+    "forget.going_many": (
+        "{count} of yours are being taken back now, with their files, wherever we sent them.\n\n"
+        "I write to you again when the servers have answered. What you wrote here stays, until you delete it."
+    ),
+    "forget.confirm": (
+        "That is {count}. To take them all back, answer `!forget confirm {code}`, until {until}.\n\n"
+        "After that you have {window} in which `!forget cancel` stops it."
+    ),
+    "forget.confirm_me": (
+        "That takes back everything of yours that crossed ({count}), your name on the other side, and what is kept about you here.\n\n"
+        "To go on, answer `!forget confirm {code}`, until {until}. After that you have {window} in which `!forget cancel` stops it."
+    ),
+    "forget.window": "It begins in {window}. Until {until}, `!forget cancel` stops it. Nothing new of yours crosses meanwhile.",
+    "forget.wrong_code": "That is not the code. The one I wrote to you last works; `!forget cancel` ends the question.",
+    "forget.nothing_asked": "Nothing waits for a code. `!forget me`, `!forget thread` or `!forget since 2026-05-01` begin it.",
+    "forget.under_way": "Something of yours is being taken back at this moment. You hear from me when it is done.",
+    "forget.cancelled": (
+        "Cancelled: nothing was taken back. Your words stay where you write them; `!cross on` lets new words cross again."
+    ),
+    "forget.cancelled_early": "Cancelled: nothing was taken back.",
+    "forget.too_late": "It has begun, and what other servers were asked to delete cannot be brought back.",
+    "forget.nothing_to_cancel": "Nothing is being taken back at the moment.",
+    "forget.expired": "The code was not typed in time, so nothing was taken back. `!forget me` asks again.",
+    "forget.receipt": (
+        "🧾 {count} taken back. {accepted}. {rest}\n\nThose are asked again for {days} days; then I write once more. "
+        "A server that accepts a deletion has been told; that nobody kept a picture, we cannot promise."
+    ),
+    "forget.receipt_final": (
+        "🧾 {count} taken back. {accepted}. {rest}\n\nNobody is asked again. "
+        "A server that accepts a deletion has been told; that nobody kept a picture, we cannot promise."
+    ),
+    "forget.receipt_final_me": (
+        "🧾 You are forgotten here. {count} taken back. {accepted}. {rest}\n\nNobody is asked again, and this conversation is forgotten too. "
+        "That nobody kept a picture, we cannot promise. In a room, `!cross on` begins anew."
+    ),
+    "forget.receipt_nobody": "🧾 Taken back. It had reached no other server.",
+    "forget.receipt_nobody_me": (
+        "🧾 You are forgotten here. Nothing of yours had reached another server. This conversation is forgotten too; "
+        "in a room, `!cross on` begins anew."
+    ),
+    "leave.asked": (
+        "You have left {room}, so nothing new of yours crosses from there.\n\n"
+        "What crossed before stays ({crossed}). `!forget me` takes everything back; without it, it is kept."
+    ),
+    # One's own data, and one's own face.
+    "export.begins": (
+        "📦 What is kept about you, in {parts} messages of JSON: your name and your choices, what waits ({waiting}), and what crossed ({posts})."
+    ),
+    "export.more": "There is more than fits one answer. `!export since {day}` goes on from there.",
+    "look.there": (
+        "🪞 On the fediverse you are {handle}, name “{name}”, picture: {picture}.\n\nBeside it stands that you speak from Matrix as {home}, "
+        "bridged by {group}, and how to object. Your words: {state}. What crosses is {level}."
+    ),
+    "look.before": (
+        "🪞 On the fediverse you are nobody yet.\n\nAfter `!cross on` you would be {handle}, name “{name}”, picture: {picture}. Beside it "
+        "would stand that you speak from Matrix as {home}, bridged by {group}. What crosses would be {level}."
+    ),
+    "look.rooms": (
+        "🪞 In the rooms of {community} you are “{name}”, picture: {picture}.\n\nIt is an account of this bridge and shows what you address to "
+        "the group. {rooms} `!cross off` ends that; `!forget me` takes it back."
+    ),
+    "look.rooms_before": (
+        "🪞 In the rooms of {community} you are nobody yet.\n\nWhat you address to the group would appear there under “{name}”, picture: "
+        "{picture}. {rooms} `!cross off` keeps you out."
+    ),
     # Names.
     "handle.shape": (
         "`{handle}` does not work as a name on the fediverse. Small letters, digits and _ do, with dots or dashes between them, "
@@ -91,8 +158,8 @@ NOTICES: Mapping[str, str] = {
     ),
     "help": (
         "What you can say:\n`!cross on`, `quiet`, `ask` or `off`: where your words go\n`!cross this`: only the message you answer\n"
-        "`!forget this`: take its copies back\n`!who`: who can read this place\n`!grace` and {choices}: seconds to change your mind\n"
-        "`!moot status`: how it stands with you"
+        "`!forget this`, `thread`, `since` a day, `me`: take it back\n`!export`: your data\n`!look`: how you look there\n"
+        "`!who`: who can read this place\n`!grace` and {choices}: seconds to change your mind\n`!moot status`: how things stand"
     ),
     "unknown.order": "I did not understand that. `!moot help` lists what I know.",
     "unknown.nothing": "I am the bridge of this community. `!moot help` lists what you can say to me.",
@@ -105,7 +172,10 @@ NOTICES: Mapping[str, str] = {
     "unknown.plain_letters": "I read plain letters only: a to z, digits and !. One of yours only looks like one. Typed again by hand, it works.",
     "unknown.cross": "After `!cross` comes one of `on`, `quiet`, `ask`, `off` or `this`; then, if you like, a name for the fediverse, and `here`.",
     "unknown.grace": "After `!grace` comes one of {choices}: the seconds your words wait before they leave.",
-    "unknown.forget": "`!forget this`, in answer to a message of yours, takes its copies back.",
+    "unknown.forget": (
+        "After `!forget` comes `this` or `thread`, in answer to a message of yours; `since` and a day, as in `!forget since 2026-05-01`; or `me`."
+    ),
+    "unknown.export": "`!export` gives you what is kept about you; `!export since 2026-05-01` only the posts of that day and later.",
     # Holds.
     "hold.released": "👋 Your post is now in the conversation. Welcome! From here on, what you write appears at once.",
     "hold.returned": (

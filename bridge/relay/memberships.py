@@ -13,31 +13,39 @@ from bridge.changes import (
     DropFollow,
     EndEvent,
     EndGhost,
+    EndHold,
     EraseEvent,
     ForgetActor,
     JoinRoster,
     LeaveRoster,
     PutChannel,
+    PutConsent,
     PutDecision,
     PutFollow,
     PutOmission,
 )
 from bridge.model.content import Membership, Profile, Retraction
 from bridge.model.content.membership import Change as Coming
-from bridge.model.event import Event, Provenance
+from bridge.model.content.release import Ending
+from bridge.model.event import Event, Provenance, decode
 from bridge.model.ids import OURS, CommunityId, Native, ObjectId, Protocol, RosterId, event_id
 from bridge.model.item import Omission
 from bridge.model.place import Channel, Place, PlaceKind
 from bridge.model.record import Follow
+from bridge.moderation.forgetting import left_room
 from bridge.norms import VERSION
+from bridge.norms.context import Crossing
 from bridge.norms.decision import Decision, Ruling, Rung, Verdict
 from bridge.ports import Adapter, Clock, Node, Store
+from bridge.relay.notices import Notices
 from bridge.relay.plan import person_roster, place_roster, plan
 from bridge.relay.routes import Routes
 
 __all__ = ["Memberships"]
 
 _Chosen = Callable[[Channel, Event], tuple[Place, ...]]
+
+MOST_HOLDS = 500
 
 MOST_OBJECTS = 100_000
 """Of one author: more than anybody has said; the bound keeps a transaction finite."""
@@ -46,12 +54,13 @@ MOST_OBJECTS = 100_000
 class Memberships:
     """`change` for a Membership, `ended` for a Profile that has ended, `spread` for one that names no community."""
 
-    def __init__(self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], clock: Clock) -> None:
+    def __init__(self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], clock: Clock, *, notices: Notices) -> None:
         self._node = node
         self._store = store
         self._adapters = adapters
         self._clock = clock
         self._routes = Routes(store, adapters)
+        self._notices = notices
 
     async def change(self, event: Event, content: Membership) -> list[Change]:
         """Raises StorageError."""
@@ -72,9 +81,33 @@ class Memberships:
                 return [DropFollow(content.subject, content.target), *left, EndEvent(event.id, "answered")]
             case Coming.ACCEPTED | Coming.REJECTED:
                 return await self._heard(event, content)
-            case Coming.JOIN | Coming.LEAVE | Coming.BAN | Coming.INVITE:
+            case Coming.LEAVE | Coming.BAN:
+                return await self._left(event, content)
+            case Coming.JOIN | Coming.INVITE:
                 # Who comes and goes in a room stays there: nobody is made to join elsewhere, and nothing of it is kept.
                 return [EraseEvent(event.id, "noted")]
+
+    async def _left(self, event: Event, content: Membership) -> list[Change]:
+        """Whoever leaves a room says nothing new from there that would cross, and is asked what is to become of the rest (N02)."""
+        person, here, now = content.subject, event.place, self._clock.now()
+        consent = await self._store.decisions.consent(person, event.community)
+        if consent is None or consent.in_room(here) is Crossing.OFF:
+            return [EraseEvent(event.id, "noted")]
+        channels = await self._store.directory.channels(event.community)
+        rooms = [place for channel in channels for place in channel.places if place.kind is PlaceKind.ROOM]
+        others = tuple(room for room in consent.rooms if room[0] != here)
+        silent = msgspec.structs.replace(consent, rooms=(*others, (here, Crossing.OFF)), since=now)
+        if all(room.native == here for room in rooms):
+            silent = msgspec.structs.replace(consent, state=Crossing.OFF, rooms=(), since=now, opted_in_by_act=False)
+        changes: list[Change] = [PutConsent(silent)]
+        for hold in await self._store.decisions.holds(event.community, MOST_HOLDS, person):
+            if decode(hold.body).place == here:
+                changes += [EndHold(hold.event_id, Ending.LOCAL, now), EraseEvent(hold.event_id, "kept local")]
+        if await self._store.directory.conversation(person) is not None:
+            room = next((place.name for place in rooms if place.native == here), "")
+            asked = left_room(person, room, await self._store.objects.count(person, event.community))
+            changes += await self._notices.items([asked], event, event.community, now)
+        return [*changes, EraseEvent(event.id, "noted")]
 
     async def _followed(self, event: Event, content: Membership) -> list[Change]:
         """Accepted at once: reading along asks nobody's leave. A second Follow is answered again, for who missed the first answer."""

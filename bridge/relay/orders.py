@@ -20,7 +20,7 @@ from bridge.model.record import Hold
 from bridge.moderation import acts as moderation
 from bridge.moderation import holds as waiting
 from bridge.moderation.acts import About, Acts, Crowd, OrderFacts
-from bridge.moderation.commands import Order, Unknown, Who, parse
+from bridge.moderation.commands import Cancel, Confirm, Export, ForgetMe, ForgetSince, ForgetThread, Look, Plain, Unknown, Who, parse
 from bridge.moderation.wording import notice
 from bridge.norms.context import Keep
 from bridge.ports import Adapter, Clock, Node, Store
@@ -29,8 +29,14 @@ from bridge.relay.context import group_of, home_protocol
 from bridge.relay.crossing import Crossing
 from bridge.relay.loading import Loader
 from bridge.relay.notices import Notices
+from bridge.relay.own import Own
+from bridge.relay.withdrawals import Withdrawals
 
 __all__ = ["Orders"]
+
+Wide = ForgetThread | ForgetSince | ForgetMe | Confirm | Cancel | Export | Look
+WIDE = (ForgetThread, ForgetSince, ForgetMe, Confirm, Cancel, Export, Look)
+"""Orders that are not about one message, nor about what was said so far in one room."""
 
 _MOST_HOLDS = 500
 _ROUNDS = 5
@@ -53,6 +59,8 @@ class Orders:
         loader: Loader,
         graces: frozenset[int],
         default_grace: int,
+        withdrawals: Withdrawals,
+        own: Own,
     ) -> None:
         self._node = node
         self._store = store
@@ -63,21 +71,47 @@ class Orders:
         self._loader = loader
         self._graces = graces
         self._default_grace = default_grace
+        self._withdrawals = withdrawals
+        self._own = own
 
     # ------------------------------------------------------------------------------------------------------ from people
 
     async def command(self, event: Event, command: Command) -> list[Change]:
         """Words to the bridge. Raises StorageError."""
-        community = await self._community_meant(event)
+        order = parse(command.words, private=command.private, graces=self._graces)
+        community = await self._community_meant(event, wide=isinstance(order, WIDE))
         if community is None:
             told = Notice(event.author.native, notice("which.community"), answer_in=command.answer_in)
             changes = await self._notices.items([told], event, event.community, self._clock.now())
             return [*changes, EraseEvent(event.id, "answered")]
-        order = parse(command.words, private=command.private, graces=self._graces)
+        if isinstance(order, WIDE):
+            return [*await self._wide(order, event, community, command), EraseEvent(event.id, "answered")]
         recalled = await self._recall(event, command.about)
         facts = await self._facts(event, community, order, command.about, recalled, private=command.private, answer_in=command.answer_in)
         _log.info("command.obeyed", event_id=event.id, community=community.id, command=type(order).__name__)
-        return [*await self._apply(moderation.answer(order, facts), facts, event, recalled), EraseEvent(event.id, "answered")]
+        acts = moderation.answer(order, facts)
+        changes = await self._apply(acts, facts, event, recalled)
+        changes += [self._withdrawals.single(target, event, community, command.answer_in) for target in acts.retract]
+        return [*changes, EraseEvent(event.id, "answered")]
+
+    async def _wide(self, order: Wide, event: Event, community: Community, command: Command) -> list[Change]:
+        """What is about everything a person said, and not about one message or one room."""
+        _log.info("command.obeyed", event_id=event.id, community=community.id, command=type(order).__name__)
+        match order:
+            case Export():
+                notices = await self._own.export(order, event, command.answer_in)
+                return await self._notices.items(notices, event, community.id, self._clock.now())
+            case Look():
+                notices = await self._own.look(event, community, command.answer_in)
+                return await self._notices.items(notices, event, community.id, self._clock.now())
+            case _:
+                forgot = await self._withdrawals.order(order, event, community, command.about, command.answer_in)
+        changes = list(forgot.changes)
+        for release in forgot.releases:
+            hold = await self._store.decisions.hold(release.held)
+            if hold is not None:
+                changes.append(AppendEvent(self._release(release, hold, event)))
+        return [*changes, *await self._notices.items(forgot.notices, event, community.id, self._clock.now())]
 
     async def mark(self, event: Event, reaction: Reaction, keep: Keep) -> list[Change] | None:
         """📣 and 🏠 on one's own message; None when it is only a sign. Raises StorageError."""
@@ -172,7 +206,7 @@ class Orders:
         self,
         event: Event,
         community: Community,
-        order: Order | Unknown | Keep,
+        order: Plain | Unknown | Keep,
         about: ObjectId | None,
         recalled: Event | None,
         *,
@@ -236,8 +270,9 @@ class Orders:
                 after = page[-1].actor.id
         return Crowd(await self._store.decisions.consenting(community.id), followers, len(hosts))
 
-    async def _community_meant(self, event: Event) -> Community | None:
-        """In private it is the only community, or the only one this person has to do with; None when it could be several."""
+    async def _community_meant(self, event: Event, *, wide: bool = False) -> Community | None:
+        """In private it is the only community, or the only one this person has to do with; None when it could be several. What is about
+        all of them (`wide`) is answered by the first."""
         if event.community:
             return await self._store.directory.community(event.community)
         living = [one for one in await self._store.directory.communities() if not one.retired]
@@ -245,6 +280,8 @@ class Orders:
             return living[0]
         chosen = {consent.community for consent in await self._store.decisions.consents(event.author.native)}
         mine = [one for one in living if one.id in chosen]
+        if wide:
+            return next(iter([*mine, *living]), None)
         return mine[0] if len(mine) == 1 else None
 
     async def _recall(self, event: Event, target: ObjectId | None) -> Event | None:

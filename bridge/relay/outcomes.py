@@ -16,7 +16,7 @@ from bridge.logs import logger
 from bridge.metrics import Metrics
 from bridge.model.content import Boost, Message, Reaction
 from bridge.model.ids import ObjectId, Protocol
-from bridge.model.item import Dead, Delivered, Omission, Outcome, Retry, Scope, Skipped, Snooze
+from bridge.model.item import SILENCE, Dead, Delivered, Omission, Outcome, Retry, Scope, Skipped, Snooze
 from bridge.ports import Adapter, Clock, Store, Stream
 from bridge.relay.lane import Flight, Lane
 from bridge.relay.schedule import ORDINARY_DAYS, is_given_up, next_attempt
@@ -227,4 +227,4 @@ class Outcomes:
 
 
 def _hopeless(days: int, failure: FailLane) -> str:
-    return f"Nothing came through for {days} days; at last: {failure.why}"
+    return f"{SILENCE} for {days} days; at last: {failure.why}"

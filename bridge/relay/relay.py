@@ -6,6 +6,7 @@ Design section 2. What goes wrong in our own code ends that one event, with its 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import assert_never
 
 import msgspec
@@ -21,6 +22,7 @@ from bridge.changes import (
     PutDecision,
     PutOmission,
     PutPlace,
+    PutWithdrawal,
 )
 from bridge.errors import Conflict, Fenced, OperatorError, StorageError, Unreachable
 from bridge.logs import logger
@@ -40,12 +42,12 @@ from bridge.model.content import (
     Sighting,
     tag_of,
 )
-from bridge.model.content.release import Ending
+from bridge.model.content.release import BY_AUTHOR, Ending
 from bridge.model.event import Event, decode
 from bridge.model.ids import EventId, Protocol
 from bridge.model.item import Omission
 from bridge.model.record import Hold
-from bridge.moderation.acts import BY_AUTHOR
+from bridge.model.withdrawal import Terms
 from bridge.moderation.commands import GRACES, mark_of
 from bridge.moderation.holds import Action, Refused
 from bridge.norms.context import Keep
@@ -58,7 +60,9 @@ from bridge.relay.loading import Loader
 from bridge.relay.memberships import Memberships
 from bridge.relay.notices import Notices
 from bridge.relay.orders import Orders
+from bridge.relay.own import Own
 from bridge.relay.plan import place_roster
+from bridge.relay.withdrawals import Withdrawals
 
 __all__ = ["Relay"]
 
@@ -70,6 +74,9 @@ TRIES = 5
 
 LONGEST_NAP = 1.0
 """Seconds between two looks when no hint comes; a lost hint costs no more."""
+
+STALLED = timedelta(minutes=10)
+"""Until a withdrawal that met a fault of ours is gone on with."""
 
 _log = logger()
 
@@ -88,6 +95,7 @@ class Relay:
         default_grace: int = 15,
         metrics: Metrics | None = None,
         keeper: Keeper | None = None,
+        terms: Terms | None = None,
     ) -> None:
         self._metrics = metrics or Metrics()
         self._store = store
@@ -104,7 +112,8 @@ class Relay:
             keeper=keeper,
         )
         self._echoes = Echoes(node, store, adapters, clock)
-        self._memberships = Memberships(node, store, adapters, clock)
+        self._memberships = Memberships(node, store, adapters, clock, notices=self._notices)
+        self._withdrawals = Withdrawals(node, store, adapters, clock, notices=self._notices, terms=terms or Terms())
         self._orders = Orders(
             node,
             store,
@@ -115,6 +124,8 @@ class Relay:
             loader=loader,
             graces=GRACES | {default_grace},
             default_grace=default_grace,
+            withdrawals=self._withdrawals,
+            own=Own(node, store, adapters, clock),
         )
 
     async def run(self) -> None:
@@ -134,6 +145,7 @@ class Relay:
     async def step(self) -> bool:
         """What is due and what is new, once round; True when there was anything. Raises StorageError."""
         busy = await self._release_due()
+        busy = await self._withdraw_due() or busy
         for community in await self._store.journal.pending(Stream.EVENTS):
             if self._store.claims.owns(Stream.EVENTS, community):
                 busy = await self._turn(community) or busy
@@ -282,6 +294,23 @@ class Relay:
                 await self._store.journal.commit(await self._orders.due(hold), stream=Stream.EVENTS, lane=hold.community)
             except Fenced:
                 return False  # whoever has its community now releases it
+        return bool(due)
+
+    async def _withdraw_due(self) -> bool:
+        """The next step of everything that is being taken back."""
+        due = await self._store.decisions.withdrawals_due(self._clock.now(), 100, self._store.claims.share(Stream.EVENTS))
+        for withdrawal in due:
+            try:
+                changes = await self._withdrawals.due(withdrawal)
+            except StorageError:
+                raise
+            except Exception as error:  # noqa: BLE001  (a bug of ours must not stop what others take back)
+                _log.error("withdrawal.stalled", community=withdrawal.community, exc_info=error)
+                changes = [PutWithdrawal(msgspec.structs.replace(withdrawal, due_at=self._clock.now() + STALLED))]
+            try:
+                await self._store.journal.commit(changes, stream=Stream.EVENTS, lane=withdrawal.community)
+            except Fenced:
+                return False  # whoever has its community now goes on with it
         return bool(due)
 
     async def decide(self, event_id: EventId, action: Action, by: str, reason: str = "") -> Hold:

@@ -20,6 +20,7 @@ _BOOST = Carry("boost", Hearers.ROSTER, by_place=True, born=Born.ANYWHERE, roots
 _INVOLVED = Carry("direct", Hearers.INVOLVED)
 _REACHED = Carry("direct", Hearers.REACHED)
 _TAKE_BACK = Carry("direct", Hearers.REACHED, urgent=True, keep_days=30)
+_END = Carry("end", Hearers.REACHED, urgent=True, keep_days=30, ends=True)
 
 OURS = Capabilities(
     carries={
@@ -28,7 +29,7 @@ OURS = Capabilities(
         "retraction": (_TAKE_BACK, _URGENT_WRAP),
         "reaction": (_WRAP, _INVOLVED),
         "membership": (Carry("accept", Hearers.AUTHOR, by_place=True, born=Born.HERE),),
-        "profile": (Carry("update", Hearers.ROSTER),),
+        "profile": (Carry("update", Hearers.ROSTER), _END),
         "notice": (Carry("say", Hearers.AUTHOR, by_place=True, born=Born.ANYWHERE),),
     },
     audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED}),
@@ -41,9 +42,10 @@ FOREIGN = Capabilities(
     carries={
         "message": (_INVOLVED,),
         "edit": (_INVOLVED,),
-        "retraction": (Carry("direct", Hearers.INVOLVED, urgent=True, keep_days=30),),
+        "retraction": (_TAKE_BACK,),
         "reaction": (_INVOLVED,),
         "membership": (Carry("follow", Hearers.INVOLVED),),
+        "profile": (Carry("update", Hearers.INVOLVED), _END),
     },
     audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED}),
     fetches=True,
@@ -75,7 +77,8 @@ _SENT = {
     ("reaction", "direct"): "`Like` with `content`",
     ("membership", "accept"): "`Accept{Follow}`, `Reject{Follow}`",
     ("membership", "follow"): "`Follow`, `Undo{Follow}`",
-    ("profile", "update"): "`Update{Person}`, `Delete{Person}`",
+    ("profile", "update"): "`Update{Person}`",
+    ("profile", "end"): "`Delete{Person}`",
     ("notice", "say"): "`Create{Note}` to one person",
 }
 

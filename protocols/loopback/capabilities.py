@@ -21,7 +21,7 @@ HALL: Final = Capabilities(
         "reaction": (_HERE,),
         "boost": (_HERE,),
         "membership": (_HERE,),
-        "profile": (_HERE,),
+        "profile": (_HERE, Carry("send", Hearers.ROSTER, urgent=True, keep_days=30, ends=True)),
         "retraction": (Carry("send", Hearers.ROSTER, urgent=True, keep_days=30),),
         "notice": (Carry("say", Hearers.AUTHOR, by_place=True, born=Born.ANYWHERE),),
     },

@@ -317,6 +317,7 @@ class MatrixAdapter:
             await self._ghosts.renew(item.event.author)
             return Delivered()
         await self._ghosts.leave(room, wire.speaker.id)
+        await self._ghosts.undress(wire.speaker.id)
         await self._store.journal.commit([EndGhost(wire.speaker, self._clock.now())])
         return Delivered()
 

@@ -27,7 +27,7 @@ ROOM = Capabilities(
         "edit": (Carry("send", _HERE),),
         "reaction": (Carry("send", _HERE),),
         "retraction": (Carry("send", _HERE, urgent=True, keep_days=30),),
-        "profile": (Carry("update", _HERE),),
+        "profile": (Carry("update", _HERE), Carry("end", _HERE, urgent=True, keep_days=30, ends=True)),
         "notice": (Carry("say", Hearers.AUTHOR, by_place=True),),
     },
     # Whether a room may show words for the community alone depends on the room (model.place.admits); the protocol can carry them.

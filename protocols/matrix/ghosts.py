@@ -162,6 +162,11 @@ class Ghosts:
         except Rejected as refusal:
             _log.debug("ghost.left", place=room, code=refusal.errcode)
 
+    async def undress(self, user: str) -> None:
+        """No name and no picture any more: the homeserver keeps an account that has left every room, and shows its face to whoever asks."""
+        await self._client.set_displayname(user, "")
+        await self._client.set_avatar(user, "")
+
     async def _find(self, of: Native) -> Ghost | None:
         ghost = await self._store.directory.ghost_of(MATRIX, of)
         return ghost if ghost is not None and ghost.ended is None else None

@@ -13,6 +13,7 @@ from bridge.changes import (
     AppendEvent,
     AppendItem,
     Change,
+    Disown,
     DropBytes,
     DropFollow,
     DropMedia,
@@ -24,6 +25,7 @@ from bridge.changes import (
     EndHold,
     EraseEvent,
     EraseIntake,
+    EraseTraces,
     FailLane,
     ForgetActor,
     GiveUp,
@@ -49,6 +51,8 @@ from bridge.changes import (
     PutPart,
     PutPlace,
     PutUpload,
+    PutWithdrawal,
+    Reassign,
     RemoveMedia,
     Requeue,
     Retract,
@@ -56,7 +60,7 @@ from bridge.changes import (
     Unpark,
     WakeHost,
 )
-from storage.changes import files, lanes, objects, outgoing, social, streams
+from storage.changes import files, lanes, objects, outgoing, social, streams, withdrawals
 
 __all__ = ["apply", "apply_all"]
 
@@ -144,9 +148,9 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
         case ForgetActor():
             social.forget_actor(connection, change)
         case PutGhost():
-            social.put_ghost(connection, change)
+            social.put_ghost(connection, change, secret)
         case EndGhost():
-            social.end_ghost(connection, change)
+            social.end_ghost(connection, change, secret)
         case PutFollow():
             social.put_follow(connection, change)
         case DropFollow():
@@ -167,5 +171,13 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
             social.drop_place(connection, change)
         case PutPlace():
             social.put_place(connection, change)
+        case PutWithdrawal():
+            withdrawals.put_withdrawal(connection, change, secret)
+        case Disown():
+            withdrawals.disown(connection, change)
+        case Reassign():
+            withdrawals.reassign(connection, change)
+        case EraseTraces():
+            withdrawals.erase_traces(connection, change)
         case _:
             assert_never(change)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, Update, bindparam, exists, insert, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, exists, func, insert, or_, select, union_all, update
 
 from bridge.changes import AppendItem, PutDead, Requeue
 from bridge.model.content import Edit, Retraction, tag_of
@@ -14,9 +14,9 @@ from storage.changes.lanes import destination_id, roster_id, wake
 from storage.columns import micros
 from storage.dialect import once
 from storage.heads import take
-from storage.schema import NEVER, dead, hearing, lanes, out, out_roster, out_to, reach, reach_to, seen, tombstones
+from storage.schema import NEVER, dead, hearing, lanes, objects, out, out_roster, out_to, reach, reach_to, seen, tombstones
 
-__all__ = ["append_items", "decode_item", "erase_passed", "put_dead", "requeue"]
+__all__ = ["append_items", "decode_item", "erase_passed", "put_dead", "requeue", "still_needed"]
 
 _LASTING = frozenset({"message", "edit", "reaction", "boost"})
 """What can be taken back, so whose receivers must be remembered longer than the log."""
@@ -36,6 +36,13 @@ _REACH_TO = once(reach_to)
 _OUT_TO = once(out_to)
 _REACHED = select(reach.c.roster, reach.c.first_seq).where(reach.c.subject == bindparam("subject"), reach.c.place == bindparam("place"))
 _REACHED_TO = select(reach_to.c.destination).where(reach_to.c.subject == bindparam("subject"), reach_to.c.place == bindparam("place"))
+_SAID_BY = select(objects.c.id).where(objects.c.author == bindparam("author"))
+_KNEW = (
+    select(reach.c.roster, func.min(reach.c.first_seq))
+    .where(reach.c.place == bindparam("place"), reach.c.subject.in_(_SAID_BY))
+    .group_by(reach.c.roster)
+)
+_KNEW_TO = select(reach_to.c.destination).where(reach_to.c.place == bindparam("place"), reach_to.c.subject.in_(_SAID_BY)).distinct()
 _LEFT_SINCE = select(hearing.c.destination).where(
     hearing.c.roster == bindparam("roster"), hearing.c.until_seq >= bindparam("first"), hearing.c.until_seq < NEVER
 )
@@ -51,7 +58,8 @@ _DIES_AGAIN = (
 _REQUEUED = update(dead).where(dead.c.id == bindparam("number")).values(requeued_at=bindparam("moment"))
 
 
-def _still_needed() -> tuple[object, object]:
+def still_needed() -> ColumnElement[bool]:
+    """Is an awake lane that hears this row of OUT still before it?"""
     waiting = (lanes.c.urgent == out.c.urgent, lanes.c.awake.is_not(None), lanes.c.cursor < out.c.seq)
     by_roster = exists(
         select(1)
@@ -67,11 +75,11 @@ def _still_needed() -> tuple[object, object]:
         .where(out_to.c.seq == out.c.seq, *waiting)
         .correlate(out)
     )
-    return ~by_roster, ~by_name
+    return or_(by_roster, by_name)
 
 
-def _erase(*which: object) -> Update:
-    return update(out).where(out.c.taken_back.is_(True), out.c.body.is_not(None), *which, *_still_needed()).values(body=None)  # type: ignore[arg-type]
+def _erase(*which: ColumnElement[bool]) -> Update:
+    return update(out).where(out.c.taken_back.is_(True), out.c.body.is_not(None), *which, ~still_needed()).values(body=None)
 
 
 _ERASE_ALL = _erase()
@@ -151,19 +159,24 @@ def _address(connection: Connection, written: Sequence[_Written]) -> None:
 
 
 def _widen(connection: Connection, each: _Written) -> None:
-    """Adds the rosters and destinations that got an item of this object before; those who left since are named one by one.
+    """Adds the rosters and destinations that got an item of this object before, or of a face that ended, anything its person said; those who
+    left since are named one by one.
 
     Without `reached` a retraction goes only to its own roster, but to those who left it too.
     """
     named = {"subject": each.subject, "place": str(each.item.place)}
-    for roster, first in connection.execute(_REACHED, named).all():
+    reached, reached_to = _REACHED, _REACHED_TO
+    if each.kind == "profile":
+        named = {"author": str(each.item.event.author.native), "place": str(each.item.place)}
+        reached, reached_to = _KNEW, _KNEW_TO
+    for roster, first in connection.execute(reached, named).all():
         if each.item.reached:
             each.heard.add(roster)
         elif roster not in each.heard:
             continue
         each.extra.update(connection.execute(_LEFT_SINCE, {"roster": roster, "first": first}).scalars())
     if each.item.reached:
-        each.extra.update(connection.execute(_REACHED_TO, named).scalars())
+        each.extra.update(connection.execute(reached_to, named).scalars())
 
 
 def _row(each: _Written, *, again: int, stays_dead: bool) -> dict[str, object]:

@@ -22,8 +22,8 @@ from bridge.changes import (
     PutPlace,
 )
 from bridge.errors import Conflict
-from bridge.model.actor import Ghost
-from bridge.model.ids import ACTIVITYPUB
+from bridge.model.actor import ActorKind, Ghost
+from bridge.model.ids import ACTIVITYPUB, derive
 from bridge.model.place import Place
 from storage.changes.files import forget_media
 from storage.columns import called_as, micros
@@ -35,6 +35,8 @@ __all__ = [
     "drop_place",
     "end_ghost",
     "forget_actor",
+    "ghost_row",
+    "hidden_handle",
     "let_in",
     "note_relayed",
     "put_actor",
@@ -51,7 +53,7 @@ _ACTOR = upsert(actors, where=lambda new: new.at >= actors.c.at)
 _FORGET = delete(actors).where(actors.c.native == bindparam("who"), actors.c.at <= bindparam("moment"))
 _GHOST = upsert(ghosts)
 _GHOST_BODY = select(ghosts.c.body).where(ghosts.c.native == bindparam("which"))
-_NAMED = select(ghosts.c.native).where(ghosts.c.protocol == bindparam("protocol"), ghosts.c.folded == bindparam("folded"))
+_NAMED = select(ghosts.c.native).where(ghosts.c.protocol == bindparam("protocol"), ghosts.c.folded.in_(bindparam("names", expanding=True)))
 _FOLLOW = upsert(follows)
 _UNFOLLOW = delete(follows).where(follows.c.actor == bindparam("who"), follows.c.target == bindparam("whom"))
 _CONSENT = upsert(consents)
@@ -90,20 +92,27 @@ def forget_actor(connection: Connection, change: ForgetActor) -> None:
     connection.execute(_FORGET, {"who": str(change.native), "moment": micros(change.at)})
 
 
-def put_ghost(connection: Connection, change: PutGhost) -> None:
+def hidden_handle(secret: bytes, handle: str) -> str:
+    """What stays of a name that was taken back, so that nobody else is ever given it."""
+    return f"gone:{derive(secret, 'handle', handle.casefold())}"
+
+
+def put_ghost(connection: Connection, change: PutGhost, secret: bytes) -> None:
     """On ActivityPub a name is given out once and an actor that was deleted stays deleted; elsewhere a ghost may come back."""
     ghost = change.ghost
     if ghost.native.protocol == ACTIVITYPUB:
-        owner = connection.execute(_NAMED, {"protocol": ACTIVITYPUB, "folded": ghost.handle.casefold()}).scalar()
+        names = [ghost.handle.casefold(), hidden_handle(secret, ghost.handle)]
+        owner = connection.execute(_NAMED, {"protocol": ACTIVITYPUB, "names": names}).scalar()
         if owner is not None and owner != str(ghost.native):
             raise Conflict(f"The name {ghost.handle!r} belongs to somebody else already; choose another one.")
         before = connection.execute(_GHOST_BODY, {"which": str(ghost.native)}).scalar()
         if before is not None and msgspec.msgpack.decode(before, type=Ghost).ended is not None:
             return
-    _GHOST(connection, _ghost_row(ghost))
+    _GHOST(connection, ghost_row(ghost))
 
 
-def _ghost_row(ghost: Ghost) -> dict[str, object]:
+def ghost_row(ghost: Ghost) -> dict[str, object]:
+    """As it stands in the table."""
     return {
         "native": str(ghost.native),
         "protocol": ghost.native.protocol,
@@ -117,14 +126,18 @@ def _ghost_row(ghost: Ghost) -> dict[str, object]:
     }
 
 
-def end_ghost(connection: Connection, change: EndGhost) -> None:
-    """Its face goes, the picture we served of it too; its name stays, so that nobody else is ever given it."""
+def end_ghost(connection: Connection, change: EndGhost, secret: bytes) -> None:
+    """Its face goes, the picture we served of it too. Its name is never given out again: of a person's, a keyed hash stays to tell."""
     before = connection.execute(_GHOST_BODY, {"which": str(change.native)}).scalar()
     if before is None:
         return
     ghost = msgspec.msgpack.decode(before, type=Ghost)
     if ghost.ended is None:
-        _GHOST(connection, _ghost_row(msgspec.structs.replace(ghost, name="", avatar=None, ended=change.at)))
+        row = ghost_row(msgspec.structs.replace(ghost, name="", avatar=None, ended=change.at))
+        if ghost.native.protocol == ACTIVITYPUB and ghost.kind is not ActorKind.GROUP:
+            nameless = msgspec.structs.replace(ghost, name="", avatar=None, ended=change.at, handle="")
+            row = {**ghost_row(nameless), "folded": hidden_handle(secret, ghost.handle)}
+        _GHOST(connection, row)
         forget_media(connection, str(ghost.of))
 
 

@@ -8,6 +8,9 @@ import msgspec
 
 from bridge.model.ids import EventId
 
+BY_AUTHOR = "author"
+"""`Release.by` of a wait that its author ended; judging it again, `context.keep` is CROSS."""
+
 
 class Ending(enum.StrEnum):
     RELEASE = "release"

@@ -106,7 +106,7 @@ def _made(out: Outgoing, item: Item) -> Made:
         case "follow" | "unfollow" if isinstance(content, Membership):
             undo = item.form == "unfollow" or content.change is not Change.FOLLOW
             return write_follow(out, content, undo=undo)
-        case "update" if isinstance(content, Profile):
+        case "update" | "end" if isinstance(content, Profile):
             return write_profile(out, content, activity=activity)
         case "say" if isinstance(content, Notice):
             return write_notice(out, content, activity=activity)

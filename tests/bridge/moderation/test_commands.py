@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.moderation.commands import (
     LONGEST,
+    Cancel,
+    Confirm,
     Cross,
     CrossThis,
+    Export,
+    ForgetMe,
+    ForgetSince,
     ForgetThis,
+    ForgetThread,
     Grace,
     Help,
+    Look,
     Order,
     Status,
     Unknown,
@@ -43,6 +52,14 @@ ON, OFF, ASK, QUIET = Crossing.ON, Crossing.OFF, Crossing.ASK, Crossing.QUIET
         ("!cross on\n", Cross(ON)),
         ("!cross this", CrossThis()),
         ("!forget this", ForgetThis()),
+        ("!forget thread", ForgetThread()),
+        ("!forget me", ForgetMe()),
+        ("!forget since 2026-05-01", ForgetSince(date(2026, 5, 1))),
+        ("!forget confirm ab12cd", Confirm("ab12cd")),
+        ("!forget cancel", Cancel()),
+        ("!export", Export()),
+        ("!export since 2026-05-01", Export(date(2026, 5, 1))),
+        ("!look", Look()),
         ("!grace 0", Grace(0)),
         ("!grace 60", Grace(60)),
         ("!grace 15s", Grace(15)),
@@ -106,7 +123,14 @@ def test_a_development_node_allows_other_waits() -> None:
         ("!grace -1", "unknown.grace"),
         ("!grace 15 60", "unknown.grace"),
         ("!grace 00", "unknown.grace"),
-        ("!forget me", "unknown.forget"),
+        ("!forget everything", "unknown.forget"),
+        ("!forget since yesterday", "unknown.forget"),
+        ("!forget since 2026-5-1", "unknown.forget"),
+        ("!forget since 20260501", "unknown.forget"),
+        ("!forget me now", "unknown.forget"),
+        ("!forget confirm", "unknown.forget"),
+        ("!export all", "unknown.export"),
+        ("!cancel", "unknown.order"),
         ("!forget", "unknown.forget"),
         ("!who else", "unknown.order"),
         ("!moot moot help", "unknown.order"),

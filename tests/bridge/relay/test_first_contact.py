@@ -230,7 +230,7 @@ async def test_a_retired_community_says_goodbye_for_all_of_its_people(house: Hou
     await house.settle()
 
     assert retirement.accounts >= 2
-    assert (await house.forms("https://a.example/inbox")).count("update:profile") == retirement.accounts
+    assert (await house.forms("https://a.example/inbox")).count("end:profile") == retirement.accounts
     for of in (Native(LOOPBACK, "lena"),):
         ghost = await house.store.directory.ghost_of(ACTIVITYPUB, of)
         assert ghost is not None
