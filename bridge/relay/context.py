@@ -48,7 +48,8 @@ def words_hash(secret: bytes, event: Event) -> str | None:
     if not isinstance(message, Message):
         return None
     words = " ".join(message.text.plain.casefold().split())
-    return derive(secret, "relayed", str(event.author.native), words, *(attachment.url for attachment in message.attachments))
+    beside = [attachment.url for attachment in message.attachments] + ([message.location.said] if message.location is not None else [])
+    return derive(secret, "relayed", str(event.author.native), words, *beside)
 
 
 class Contexts:

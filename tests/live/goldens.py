@@ -16,7 +16,8 @@ NEIGHBOUR: Final = "a.example"
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _NAMED: Final = re.compile(
     rf"(?P<own>https://{re.escape(NODE)}/[a-z]/)(?P<id>[^/\"\\#?]+)"
-    rf"|(?P<theirs>https://{re.escape(NEIGHBOUR)}/[^\s\"\\<]+)"
+    rf"|(?P<file>https://(?:media\.)?{re.escape(NODE)}/media/[A-Za-z0-9_-]+|mxc://[^\s\"\\<]+)"
+    rf"|(?P<theirs>https://(?:media\.)?{re.escape(NEIGHBOUR)}/[^\s\"\\<]+)"
     r"|(?P<event>\$[A-Za-z0-9_-]+)"
     r"|(?P<key>(?<=\")[a-z2-7]{26}(?=\"))"
 )

@@ -32,8 +32,8 @@ def same(town: Town, expected: Any, arrived: Any) -> None:
 def alone(case: str) -> bool:
     """Words of a person that stand for themselves: no answer, nobody named, no file."""
     content = golden(case, "matrix")["content"]
-    whole = not {"m.relates_to", "url", "file"} & set(content) and not content["m.mentions"]
-    return whole and content["msgtype"] in ("m.text", "m.emote")
+    whole = not {"m.relates_to", "url", "file"} & set(content) and not content.get("m.mentions") and "mxc://" not in str(content)
+    return whole and content.get("msgtype") in ("m.text", "m.emote")
 
 
 def names_nobody(case: str) -> bool:

@@ -47,8 +47,33 @@ export async function plain(object, options) {
     cc: hrefs(object.ccIds),
     sensitive: object.sensitive ?? null,
     mentions: tags.filter((tag) => tag instanceof AS.Mention).map((tag) => ({ href: tag.href?.href ?? null, name: text(tag.name) })),
-    attachments: attachments.map((one) => ({ type: typeOf(one), media: one.mediaType, url: page(one.url), name: text(one.name) })),
+    hashtags: tags.filter((tag) => tag instanceof AS.Hashtag).map((tag) => text(tag.name)),
+    emojis: await emojis(tags, options),
+    place: await place(object, options),
+    attachments: attachments.map((one) => ({
+      type: typeOf(one),
+      media: one.mediaType,
+      url: page(one.url),
+      name: text(one.name),
+      width: one.width ?? null,
+      height: one.height ?? null,
+    })),
   };
+}
+
+async function emojis(tags, options) {
+  const found = [];
+  for (const tag of tags.filter((one) => one instanceof AS.Emoji)) {
+    const icon = await tag.getIcon(options);
+    found.push({ name: text(tag.name), url: page(icon?.url ?? null) });
+  }
+  return found;
+}
+
+async function place(object, options) {
+  const found = await object.getLocation({ ...options, suppressError: true });
+  if (!(found instanceof AS.Place)) return null;
+  return { name: text(found.name), latitude: found.latitude ?? null, longitude: found.longitude ?? null };
 }
 
 async function plainActor(actor, options) {
@@ -75,6 +100,7 @@ export async function plainActivity(activity, options) {
     actor: activity.actorId?.href ?? null,
     object: activity.objectId?.href ?? null,
     content: text(activity.content),
+    emojis: await emojis(await all(activity.getTags(options)), options),
     to: hrefs(activity.toIds),
     cc: hrefs(activity.ccIds),
     inner,

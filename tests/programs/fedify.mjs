@@ -24,7 +24,14 @@ const PUBLIC = AS.PUBLIC_COLLECTION.href;
 const CONTEXT = [
   "https://www.w3.org/ns/activitystreams",
   "https://w3id.org/security/v1",
-  { sensitive: "as:sensitive", Hashtag: "as:Hashtag", litepub: "http://litepub.social/ns#", EmojiReact: "litepub:EmojiReact" },
+  {
+    sensitive: "as:sensitive",
+    Hashtag: "as:Hashtag",
+    litepub: "http://litepub.social/ns#",
+    EmojiReact: "litepub:EmojiReact",
+    toot: "http://joinmastodon.org/ns#",
+    Emoji: "toot:Emoji",
+  },
 ];
 
 const { values: flags, positionals: names } = parseArgs({
@@ -256,9 +263,9 @@ async function concerned(name, post) {
   return inboxesOf(name, [found.attributionId.href]);
 }
 
-async function mark(name, type, post, { to, content, later }) {
+async function mark(name, type, post, { to, content, tag, later }) {
   const recipients = [...(await concerned(name, post)), ...(await inboxesOf(name, to ?? []))];
-  const rest = content === undefined ? {} : { content };
+  const rest = { ...(content === undefined ? {} : { content }), ...(tag === undefined ? {} : { tag }) };
   return send(name, { type, object: post, to: recipients.map((one) => one.id.href), ...rest }, recipients, { later });
 }
 
@@ -354,7 +361,7 @@ const commands = {
   /** {as, post, to?, later?} → id of the Like. `to` are further actors, such as the group that announced it. */
   like: ({ as, post, ...more }) => mark(as, "Like", post, more),
 
-  /** {as, post, key, to?, later?} → id of the EmojiReact. */
+  /** {as, post, key, tag?, to?, later?} → id of the EmojiReact; `tag` holds the picture of a custom one. */
   react: ({ as, post, key, ...more }) => mark(as, "EmojiReact", post, { ...more, content: key }),
 
   /** {as, post, to?} → id of the Announce, to followers and the post's author. */
