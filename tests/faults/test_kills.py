@@ -1,4 +1,4 @@
-"""A conversation goes on while the bridge is killed twenty times and its homeserver five times: nothing is lost, nothing is there twice.
+"""A conversation goes on while the bridge is killed, its homeserver and its database too: nothing is lost, nothing is there twice.
 
 Engine.md sections 9, 10 and 12; Matrix findings F1 to F7. `FOLKMOOT_SEED=7 pytest tests/faults/test_kills.py` writes the same script again; where the
 kills fall depends on the machine all the same.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -26,6 +28,7 @@ from tests.faults.players import Players, Unseen
 from tests.faults.script import FAR, PEOPLE, ROOM, write_script
 from tests.live.commons import Commons
 from tests.live.fediverse import FediverseServer
+from tests.live.homes import Home, home
 from tests.live.node import NodeFailed
 
 pytestmark = pytest.mark.faults
@@ -37,20 +40,37 @@ TROUBLE: Final = 0.02
 """How often a server elsewhere fails after it has kept what came, and how often it hangs up."""
 
 
+AT_ONCE: Final = 50
+"""Acts that people may be about at the same time."""
+
+FROZEN: Final = 14.0
+"""Seconds for which a process hangs: by then the others have its part, and it does not know."""
+
+
 class Plan(msgspec.Struct, frozen=True):
-    """So many acts by people of each side, and kills; the acts are spread over all of them."""
+    """So many acts by people of each side, and kills; the acts are spread over all of them.
+
+    `of_node`: of one of its processes, or two at once. `of_database`: restarts of the server. `freezes`: of one process, while the others go on.
+    """
 
     each_way: int
     of_node: int
     of_homeserver: int
+    of_database: int = 0
+    freezes: int = 0
+
+
+Step = Callable[[float], Awaitable[None]]
+"""One trouble; the share of the acts that may have begun by then."""
 
 
 class Ordeal:
     """One run."""
 
-    def __init__(self, seed: int, plan: Plan, commons: Commons, players: Players, servers: list[FediverseServer]) -> None:
+    def __init__(self, seed: int, plan: Plan, home: Home, commons: Commons, players: Players, servers: list[FediverseServer]) -> None:
         self.random = Random(seed)
         self.plan = plan
+        self.home = home
         self.commons = commons
         self.players = players
         self.servers = servers
@@ -59,30 +79,83 @@ class Ordeal:
         """Acts that had not arrived when the homeserver was killed, for each time."""
 
     async def run(self) -> None:
+        steps = list(self._steps())
+        whole, passed = sum(seconds for _, seconds in steps), 0.0
         async with asyncio.TaskGroup() as group:
             group.create_task(self.players.play())
-            # Two kills of the homeserver take as long as five of the node: each has as many acts as its time allows.
-            share = self.plan.of_node * 2 + self.plan.of_homeserver * 5
-            for number in range(self.plan.of_node):
-                self._allow((number + 1) * 2 / share)
-                await self._kill_node()
-            for number in range(self.plan.of_homeserver):
-                await self._kill_homeserver((self.plan.of_node * 2 + (number + 1) * 5) / share, freeze=number % 2 == 1)
+            group.create_task(self._pace())
+            for step, seconds in steps:
+                # Each has as many acts as its time allows, and this machine.
+                await self._until_few_wait()
+                passed += seconds
+                await step(passed / whole)
             self._allow(1.0)
+        await self.commons.node.until_ready()
+
+    def _steps(self) -> Iterator[tuple[Step, float]]:
+        """And about how many seconds each takes: what happens to the database and to single processes falls among the kills."""
+        plan = self.plan
+        middle: list[tuple[Step, float]] = [(self._restart_database, 2.0)] * plan.of_database + [
+            (self._freeze_process, FROZEN)
+        ] * plan.freezes
+        self.random.shuffle(middle)
+        places = [(number + 1) * plan.of_node // (len(middle) + 1) for number in range(len(middle))]
+        for number in range(plan.of_node):
+            yield self._kill_process, 2.0
+            yield from (step for step, place in zip(middle, places, strict=True) if place == number)
+        for number in range(plan.of_homeserver):
+            yield (self._kill_and_freeze if number % 2 else self._kill_homeserver), 5.0
 
     def _allow(self, share: float) -> None:
-        self.players.allow(round(share * len(self.players.script)))
+        self.allowed = round(share * len(self.players.script))
 
-    async def _kill_node(self) -> None:
+    async def _pace(self) -> None:
+        """Where the machine is slow, somebody would wait in vain for what is in a long line, and that says nothing of what is lost."""
+        while len(self.players.done) < len(self.players.script):
+            self.players.allow(min(self.allowed, len(self.players.done) + AT_ONCE))
+            await asyncio.sleep(0.05)
+
+    async def _until_few_wait(self) -> None:
+        while len(self.players.done) < self.allowed - AT_ONCE:
+            await asyncio.sleep(0.05)
+
+    async def _kill_process(self, share: float) -> None:
         """At any moment of its life; every fourth time before it has opened its doors, however long that takes on this machine."""
+        self._allow(share)
+        processes = self.commons.node.processes
+        victims = self.random.sample(processes, 2 if len(processes) > 2 and self.random.random() < 0.25 else 1)
         if self.random.random() > 0.25:
-            await self.commons.node.until_live()
+            for victim in victims:
+                await victim.until("live")
         await asyncio.sleep(self.random.uniform(0.0, 1.5))
-        self.commons.node.kill()
+        for victim in victims:
+            victim.kill()
         await asyncio.sleep(self.random.uniform(0.0, 0.4))
-        self.commons.node.launch()
+        for victim in victims:
+            victim.launch()
 
-    async def _kill_homeserver(self, share: float, *, freeze: bool) -> None:
+    async def _freeze_process(self, share: float) -> None:
+        """It wakes up after others have had its part, and knows nothing of that."""
+        victim = self.random.choice(self.commons.node.processes)
+        await victim.until("live")
+        self._allow(share)
+        victim.signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(FROZEN)
+        finally:
+            victim.signal(signal.SIGCONT)
+
+    async def _restart_database(self, share: float) -> None:
+        # One that starts while there is no database ends with a word to its operator, and a service manager starts it again.
+        await self.commons.node.until_live()
+        self._allow(share)
+        await asyncio.sleep(self.random.uniform(0.0, 1.0))
+        self.home.restart_database()
+
+    async def _kill_and_freeze(self, share: float) -> None:
+        await self._kill_homeserver(share, freeze=True)
+
+    async def _kill_homeserver(self, share: float, *, freeze: bool = False) -> None:
         """`freeze`: the node hangs meanwhile, so that the homeserver has a transaction under way and more behind it (F1, F2)."""
         node, homeserver = self.commons.node, self.commons.homeserver
         await node.until_ready()
@@ -160,8 +233,33 @@ class Ordeal:
 @pytest.mark.timeout(400)
 async def test_twenty_kills_of_the_node_and_five_of_the_homeserver_lose_nothing(tmp_path: Path) -> None:
     """Issue "A first conversation", what it must show, 4."""
+    await endure(tmp_path, "sqlite", Plan(each_way=300, of_node=20, of_homeserver=5))
+
+
+@pytest.mark.timeout(400)
+async def test_kills_and_a_freeze_of_three_processes_and_a_crash_of_their_database_lose_nothing(tmp_path: Path) -> None:
+    """The same on PostgreSQL, in the size that continuous integration has time for."""
+    await endure(tmp_path, "postgresql", Plan(each_way=150, of_node=10, of_homeserver=2, of_database=1, freezes=1))
+
+
+@pytest.mark.by_hand
+@pytest.mark.timeout(2400)
+@pytest.mark.parametrize(
+    ("where", "plan"),
+    [
+        ("sqlite", Plan(each_way=1000, of_node=50, of_homeserver=5)),
+        ("postgresql", Plan(each_way=1000, of_node=50, of_homeserver=5, of_database=3, freezes=3)),
+    ],
+    ids=["sqlite", "postgresql"],
+)
+async def test_fifty_kills_under_two_thousand_acts_lose_nothing(tmp_path: Path, where: str, plan: Plan) -> None:
+    """Issue "The whole conversation", what it must show, 4."""
+    await endure(tmp_path, where, plan)
+
+
+async def endure(folder: Path, where: str, plan: Plan) -> None:
+    """Fails with what is missing, twice there or in the wrong place, and with what the node says of it."""
     seed = int(os.environ.get("FOLKMOOT_SEED") or Random().randrange(10**6))
-    plan = Plan(each_way=300, of_node=20, of_homeserver=5)
     trouble = Random(seed)
     is_over = False
 
@@ -170,11 +268,14 @@ async def test_twenty_kills_of_the_node_and_five_of_the_homeserver_lose_nothing(
         return 202 if is_over or fate > 2 * TROUBLE else 503 if fate > TROUBLE else 0
 
     begun = time.monotonic()
-    async with FediverseServer(answer) as one, FediverseServer(answer) as two, Commons(tmp_path, [one, two]) as commons:
+    async with AsyncExitStack() as stack:
+        one, two = [await stack.enter_async_context(FediverseServer(answer)) for _ in range(2)]
+        lives = stack.enter_context(home(where))
+        commons = await stack.enter_async_context(Commons(folder, [one, two], database=lives.database, roles=lives.roles))
         members = {who: await commons.member(who, who.title()) for who in PEOPLE[ROOM]}
         neighbours = {who: await commons.neighbour(server, who) for who, server in zip(PEOPLE[FAR], (one, one, two, two), strict=True)}
         players = Players(write_script(seed, plan.each_way), commons, members, neighbours)
-        ordeal = Ordeal(seed, plan, commons, players, [one, two])
+        ordeal = Ordeal(seed, plan, lives, commons, players, [one, two])
         await ordeal.find_actors()
         clock = [time.monotonic()]
         problems: list[Problem] = []
@@ -192,7 +293,8 @@ async def test_twenty_kills_of_the_node_and_five_of_the_homeserver_lose_nothing(
         room, inboxes = await ordeal.accounts()
         problems = problems or [*room.wrong(), *(problem for inbox in inboxes for problem in inbox.wrong())]
         told = (
-            f"seed {seed}: {2 * plan.each_way} acts, {plan.of_node} kills of the node, {plan.of_homeserver} of the homeserver "
+            f"seed {seed}, {where}: {2 * plan.each_way} acts, {plan.of_node} kills of the node, {plan.of_homeserver} of the homeserver "
+            f"and {plan.of_database} of the database server, {plan.freezes} freezes "
             f"({ordeal.waiting} acts waiting then), {sum(len(server.received) for server in (one, two))} deliveries, "
             f"{sum(inbox.repeats for inbox in inboxes)} of them repeats; set up in {clock[0] - begun:.0f} s, acted for "
             f"{clock[1] - clock[0]:.0f} s, all had arrived {clock[2] - clock[1]:.1f} s later; {time.monotonic() - begun:.0f} s in all"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -15,7 +15,8 @@ import msgspec
 from bridge.demonstration.matrixpeople import MatrixPerson
 from bridge.homeserver import Homeserver
 from bridge.operations import HoldLine
-from bridge.settings import ActivityPub, Settings
+from bridge.settings import ActivityPub, Settings, Storage
+from tests.live.entrance import Entrance
 from tests.live.fediverse import FediversePerson, FediverseServer
 from tests.live.node import FolkmootNode
 
@@ -66,8 +67,18 @@ class Commons:
     room and stays silent.
     """
 
-    def __init__(self, folder: Path, servers: Sequence[FediverseServer], *, peers: Sequence[str] = (), port: int = 0) -> None:
-        """`peers`: further origins that the node may meet; `port`: of the node, 0 for a free one."""
+    def __init__(
+        self,
+        folder: Path,
+        servers: Sequence[FediverseServer],
+        *,
+        peers: Sequence[str] = (),
+        port: int = 0,
+        database: str = "",
+        roles: Sequence[str] = ("all",),
+    ) -> None:
+        """`peers`: further origins that the node may meet; `port`: of the node, 0 for a free one. `database`: the address of a PostgreSQL
+        database, where the node may be several processes, one for each of `roles`."""
         self.homeserver = Homeserver(folder / "synapse")
         self.node: FolkmootNode
         self._folder = folder
@@ -78,6 +89,8 @@ class Commons:
         self._servers = servers
         self._peers = peers
         self._port = port
+        self._database = database
+        self._roles = roles
 
     async def __aenter__(self) -> Self:
         try:
@@ -93,8 +106,16 @@ class Commons:
     async def _begin(self) -> None:
         peers = [*(server.origin for server in self._servers), *self._peers]
         self.node = await asyncio.to_thread(
-            FolkmootNode.found, self._folder / "node", homeserver=self.homeserver, peers=peers, port=self._port, change=hasty
+            FolkmootNode.found,
+            self._folder / "node",
+            homeserver=self.homeserver,
+            peers=peers,
+            port=self._port,
+            change=lambda settings: hasty(settings, self._database),
+            roles=self._roles,
         )
+        for entrance in _entrances(self.node):
+            await self._ending.enter_async_context(entrance)
         await self._ending.enter_async_context(self.homeserver)
         self._session = await self._ending.enter_async_context(aiohttp.ClientSession())
         await self._ending.enter_async_context(self.node)
@@ -151,5 +172,15 @@ class Commons:
             await operations.release(id=line.event_id)
 
 
-def hasty(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, activitypub=ActivityPub(first_retry=0.2, longest_retry=2.0))
+def hasty(settings: Settings, database: str = "") -> Settings:
+    chosen = {"activitypub": ActivityPub(first_retry=0.2, longest_retry=2.0), "storage": Storage(url=database)}
+    return msgspec.structs.replace(settings, **chosen)
+
+
+def _entrances(node: FolkmootNode) -> list[Entrance]:
+    """One for the public, one for the homeserver, where the doors are several."""
+    doors = [process.settings for process in node.processes if process.has_doors]
+    if len(doors) == 1:
+        return []
+    ways: list[Callable[[Settings], int]] = [lambda of: of.listen.port, lambda of: of.matrix.listen.port if of.matrix is not None else 0]
+    return [Entrance(way(node.settings), [way(door) for door in doors]) for way in ways]

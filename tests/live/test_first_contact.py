@@ -16,6 +16,7 @@ import pytest
 
 from tests.live.commons import Commons, Member
 from tests.live.fediverse import PUBLIC, FediverseServer, Json, inner
+from tests.live.homes import home
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
@@ -28,10 +29,11 @@ async def far() -> AsyncIterator[FediverseServer]:
         yield server
 
 
-@pytest.fixture
-async def commons(tmp_path: Path, far: FediverseServer) -> AsyncIterator[Commons]:
-    async with Commons(tmp_path, [far]) as made:
-        yield made
+@pytest.fixture(params=["sqlite", "postgresql-parts"])
+async def commons(request: pytest.FixtureRequest, tmp_path: Path, far: FediverseServer) -> AsyncIterator[Commons]:
+    with home(request.param) as lives:
+        async with Commons(tmp_path, [far], database=lives.database, roles=lives.roles) as made:
+            yield made
 
 
 def told(server: FediverseServer, person: str) -> list[str]:
