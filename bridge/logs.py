@@ -32,7 +32,7 @@ LEVELS: dict[str, int] = {
 EVENTS: frozenset[str] = frozenset(
     {
         # the node and its parts
-        "node.started", "node.readied", "node.drained", "node.stopped", "node.failed",
+        "node.started", "node.readied", "node.drained", "node.stopped", "node.failed", "node.missed",
         "settings.read", "guard.opened", "server.started", "server.stopped", "library.reported",
         "loop.started", "loop.stopped", "loop.failed", "loop.lagged",
         "store.opened", "store.migrated", "store.failed", "store.filled", "store.trimmed", "backup.written",

@@ -101,6 +101,12 @@ class Claims(Protocol):
 
     def end(self, stream: Stream, name: str) -> None: ...
 
+    def losses(self) -> int:
+        """How often, as far as this process has seen, one of this node has ended or fallen silent, itself included; a number that grows.
+
+        Whoever was talking to one that is lost will turn to another, which knows nothing of it."""
+        ...
+
 
 class Backlog(msgspec.Struct, frozen=True):
     """Rows not yet done and the age of the oldest in seconds, per stream; holds open; dead letters; free disk in bytes (None where

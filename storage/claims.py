@@ -47,10 +47,12 @@ SURE: Final = 0.75 * SILENT
 _MEMBERS: Final = LOCKS
 _CLASSES: Final = {stream: LOCKS + 1 + at for at, stream in enumerate(Stream)}
 _SEATS: Final = {stream: 16 + at for at, stream in enumerate(Stream)}
-"""Advisory locks have two halves. Buckets: a class per stream, the bucket. Members: our class, a number per stream, held by all together."""
+_HERE: Final = 15
+"""Advisory locks have two halves. Buckets: a class per stream, the bucket. Members: our class, a number per stream and one for being there at
+all, held by all together."""
 
 _LOOK = """
-SELECT classid::bigint AS class, pid = pg_backend_pid() AS mine, array_agg(objid::int) AS numbers FROM pg_locks
+SELECT classid::bigint AS class, pid = pg_backend_pid() AS mine, array_agg(objid::int) AS numbers, array_agg(pid) AS sessions FROM pg_locks
 WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid::bigint = ANY($1)
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 GROUP BY 1, 2
@@ -113,6 +115,9 @@ class Everything:
 
     def end(self, stream: Stream, name: str) -> None: ...
 
+    def losses(self) -> int:
+        return 0
+
     def fence(self, changes: Iterable[Change], stream: Stream | None, lane: str) -> Fence:  # noqa: ARG002
         return ()
 
@@ -136,6 +141,9 @@ class SharedClaims:
         self._leaving: dict[Stream, set[int]] = {stream: set() for stream in Stream}
         self._busy: Counter[tuple[Stream, int]] = Counter()
         self._alive = -math.inf
+        self._there: frozenset[int] = frozenset()
+        """Sessions of the others."""
+        self._losses = 0
         self._stir = asyncio.Event()
         self._first = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -162,6 +170,9 @@ class SharedClaims:
             del self._busy[stream, bucket]
             if bucket in self._leaving[stream]:
                 self._stir.set()
+
+    def losses(self) -> int:
+        return self._losses
 
     @property
     def _is_sure(self) -> bool:
@@ -191,10 +202,8 @@ class SharedClaims:
     # ------------------------------------------------------------------------------------------------------ life
 
     async def start(self, streams: Iterable[Stream]) -> None:
-        """Takes part in these. Returns after the first look, or after a beat where the server is silent."""
+        """Takes part in these, and is seen to be there. Returns after the first look, or after a beat where the server is silent."""
         self._streams = tuple(streams)
-        if not self._streams:
-            return
         self._first.clear()
         self._task = asyncio.create_task(self._keep(), name="storage-claims")
         with contextlib.suppress(TimeoutError):
@@ -222,13 +231,14 @@ class SharedClaims:
                 finally:
                     # What is under way may still be written down: the epochs say whether somebody else has begun.
                     self._alive = -math.inf
+                    self._losses += 1
                     session.terminate()
             await asyncio.sleep(BEAT)
 
     async def _hold(self, session: asyncpg.Connection[asyncpg.Record]) -> None:
         """Until the session ends."""
-        for stream in self._streams:
-            await session.execute(_SIT, _MEMBERS, _SEATS[stream])
+        for seat in (_HERE, *(_SEATS[stream] for stream in self._streams)):
+            await session.execute(_SIT, _MEMBERS, seat)
         while True:
             self._stir.clear()
             began = time.monotonic()
@@ -244,6 +254,8 @@ class SharedClaims:
         """A sign of life; takes what is missing from our fair share and gives what is over. True when there is more to do than before."""
         rows = await session.fetch(_LOOK, [_MEMBERS, *_CLASSES.values()])
         locked: dict[tuple[int, bool], list[int]] = {(row["class"], row["mine"]): row["numbers"] for row in rows}
+        sitting = [zip(row["numbers"], row["sessions"], strict=True) for row in rows if row["class"] == _MEMBERS and not row["mine"]]
+        self._see(frozenset(who for seats in sitting for seat, who in seats if seat == _HERE))
         has_grown = False
         for stream in self._streams:
             mine = set(locked.get((_CLASSES[stream], True), ()))
@@ -258,6 +270,13 @@ class SharedClaims:
             await self._hand_over(session, stream, len(mine) - fair)
             has_grown = has_grown or bool(taken) or bool(stayed - self._leaving[stream])
         return has_grown
+
+    def _see(self, there: frozenset[int]) -> None:
+        gone = self._there - there
+        self._there = there
+        self._losses += len(gone)
+        if gone:
+            _log.info("node.missed", count=len(gone))
 
     async def _take(self, session: asyncpg.Connection[asyncpg.Record], stream: Stream, free: Set[int], most: int) -> frozenset[int]:
         """First what was ours before a session ended: nobody was there in between, so what is under way goes on."""

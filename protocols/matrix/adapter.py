@@ -94,6 +94,7 @@ class MatrixAdapter:
             introduce=self._introduce,
             awaken=self._awaken,
             registration=registration_id(settings),
+            losses=store.claims.losses,
             beat=beat,
             every=every,
         )

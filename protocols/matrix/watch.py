@@ -33,6 +33,9 @@ MOST_PATIENCE = 30.0
 UNSURE = timedelta(seconds=5)
 """For so long after the last sign of a retry, the homeserver may still be about to end them."""
 
+AFTER_A_LOSS = timedelta(seconds=90)
+"""A transaction that went to a process of ours that hangs is given up after 60 s by Synapse 1.163, and then retried with whoever answers."""
+
 _log = logger()
 
 
@@ -52,9 +55,11 @@ class Watch:
         introduce: Callable[[], Awaitable[None]],
         awaken: Callable[[], Awaitable[None]],
         registration: str,
+        losses: Callable[[], int] = lambda: 0,
         beat: float = 1.0,
         every: float = 120.0,
     ) -> None:
+        """`losses`: how often a process of this node was lost so far."""
         self._me = me
         self._client = client
         self._reconciler = reconciler
@@ -69,7 +74,10 @@ class Watch:
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._comparing = asyncio.Lock()
-        self._unsure_until: datetime | None = None
+        self._doubts: dict[timedelta, datetime] = {}
+        """Until when there are which: a short one is not forgotten for a long one."""
+        self._losses = losses
+        self._known_losses = losses()
         self._suspected = True
         self._invited = False
         self._away = False
@@ -90,7 +98,7 @@ class Watch:
     @property
     def is_sure(self) -> bool:
         """Is it also certain that the homeserver is not retrying? Then its transactions are taken as they come."""
-        return self.is_settled and self._unsure_until is None
+        return self.is_settled and not self._doubts
 
     def suspect(self, why: str) -> None:
         """Something hints at a restart of the homeserver; returns at once."""
@@ -109,15 +117,24 @@ class Watch:
         if again:
             self.doubt()
             return
+        self._mind_losses()
         with suppress(TimeoutError):
             async with asyncio.timeout(MOST_PATIENCE):
                 await self._settled.wait()
-                if self._unsure_until is not None:
+                if self._doubts:
                     await self._compare(rooms)
 
-    def doubt(self) -> None:
+    def doubt(self, span: timedelta = UNSURE) -> None:
         """The homeserver is retrying, or will be; returns at once."""
-        self._unsure_until = self._clock.now() + UNSURE
+        self._doubts[span] = self._clock.now() + span
+
+    def _mind_losses(self) -> None:
+        """What another process of ours could not take comes here, and nothing in it says that it comes again."""
+        losses = self._losses()
+        if losses != self._known_losses:
+            self._known_losses = losses
+            self.doubt()
+            self.doubt(AFTER_A_LOSS)
 
     async def _compare(self, rooms: Collection[str]) -> None:
         """A homeserver that cannot be asked now is no reason to refuse what it brings."""
@@ -157,6 +174,7 @@ class Watch:
         if self._away:
             _log.info("homeserver.reached")
             self._away = False
+        self._mind_losses()
         now = self._clock.now()
         if self._suspected:
             await self.recover()
@@ -186,10 +204,10 @@ class Watch:
 
     def _is_sure_again(self, now: datetime) -> bool:
         """Whether its retries are over; said once, for one last look at what they may have left behind."""
-        if self._unsure_until is None or now < self._unsure_until:
-            return False
-        self._unsure_until = None
-        return True
+        over = [span for span, until in self._doubts.items() if now >= until]
+        for span in over:
+            del self._doubts[span]
+        return bool(over)
 
     async def _go_round(self) -> None:
         """The rooms of our communities; private rooms are compared after a restart only, since there may be one for every member."""

@@ -139,6 +139,18 @@ async def test_what_one_leaves_the_others_have_within_seconds(house: House) -> N
     assert await until(lambda: together([second], Stream.OUT)) < 5
 
 
+async def test_whoever_is_lost_is_missed_by_the_others_even_where_it_had_no_share(house: House) -> None:
+    """Whoever talked to a door that is gone turns to another one, which has to know."""
+    first, door, other = [await house.begin(streams=streams) for streams in (tuple(Stream), (), ())]
+    await until(lambda: len(first.claims._there) == len(other.claims._there) == 2)  # type: ignore[union-attr]
+    assert first.claims.losses() == other.claims.losses() == 0
+    await house.end(door)
+    await until(lambda: first.claims.losses() == other.claims.losses() == 1, 5)
+    house.cut_off()
+    await until(lambda: first.claims.losses() > 1 and other.claims.losses() > 1, 5)
+    assert share(other) == frozenset()
+
+
 async def test_work_under_way_ends_before_its_part_is_handed_over(house: House) -> None:
     first = await house.begin()
     names = [f"n{n}.example" for n in range(2000)]

@@ -23,6 +23,7 @@ from protocols.matrix.adapter import MatrixAdapter
 from protocols.matrix.appservice import key_of
 from protocols.matrix.client import Client, Rejected, Silent
 from protocols.matrix.ids import DEVICE
+from protocols.matrix.watch import Watch
 from protocols.matrix.wire import NODE
 from tests.protocols.matrix.homeserver import TOKEN, Standin
 from tests.protocols.matrix.house import HERE, House, house
@@ -421,6 +422,42 @@ async def test_while_the_homeserver_may_be_retrying_what_it_left_behind_comes_be
     asked = len(house.homeserver.asked)
     await watch.settled([ROOM.id], again=False)
     assert len(house.homeserver.asked) == asked, "and then nothing is asked any more"
+
+
+async def test_after_a_process_of_the_node_was_lost_the_others_do_not_trust_the_order_in_which_things_come(house: House) -> None:
+    """What the lost one could not take comes to another as if it were new, and what was left behind at that moment does not come at all."""
+    await link(house)
+    adapter, lost = house.adapter, ["nobody yet"]
+    watch = Watch(
+        *(adapter.me, adapter.client, adapter.reconciler, adapter._conversations),
+        directory=house.store.directory,
+        clock=house.clock,
+        introduce=adapter._introduce,
+        awaken=adapter._awaken,
+        registration="folkmoot",
+        losses=lambda: len(lost),
+    )
+    await watch.once()
+    house.clock.at += timedelta(seconds=6)
+    await watch.once()
+    house.homeserver.timeline[ROOM.id] = [joined(), *history(1)]
+    await watch.settled([ROOM.id], again=False)
+    assert await arrived(house) == [], "nothing hints at anything"
+
+    lost.append("it was killed")
+    await watch.settled([ROOM.id], again=False)
+    assert await arrived(house) == ["$e0"]
+    house.homeserver.timeline[ROOM.id] = [joined(), *history(2)]
+    house.clock.at += timedelta(seconds=6)
+    await watch.once()
+    assert await arrived(house) == ["$e0", "$e1"], "its retries are over as a rule"
+    house.homeserver.timeline[ROOM.id] = [joined(), *history(3)]
+    house.clock.at += timedelta(seconds=80)
+    await watch.settled([ROOM.id], again=False)
+    assert await arrived(house) == ["$e0", "$e1", "$e2"], "it may have waited a minute for an answer"
+    house.clock.at += timedelta(seconds=5)
+    await watch.once()
+    assert watch.is_sure
 
 
 async def test_a_homeserver_that_cannot_be_asked_is_not_refused_what_it_brings(house: House) -> None:
