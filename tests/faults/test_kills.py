@@ -287,9 +287,10 @@ async def endure(folder: Path, where: str, plan: Plan) -> None:
         clock.append(time.monotonic())
         problems = problems or await ordeal.until_arrived()
         clock.append(time.monotonic())
-        # Once more from the beginning, in peace: what a restart would bring twice comes now.
-        await commons.node.restart()
-        problems = problems or await ordeal.until_arrived()
+        if not problems:
+            # Once more from the beginning, in peace: what a restart would bring twice comes now.
+            await commons.node.restart()
+            problems = await ordeal.until_arrived()
         room, inboxes = await ordeal.accounts()
         problems = problems or [*room.wrong(), *(problem for inbox in inboxes for problem in inbox.wrong())]
         told = (
