@@ -119,6 +119,10 @@ class Reconciler:
             if refusal.errcode != "M_NOT_FOUND":
                 raise
         body = {"preset": "private_chat", "room_alias_name": self._alias, "name": "Folkmoot: heartbeat", "topic": "Only the bot is here."}
-        room = await self._client.create_room(body, by=self._me.bot)
+        try:
+            room = await self._client.create_room(body, by=self._me.bot)
+        except Rejected:
+            # Another process of this node may have been quicker by a moment.
+            return await self._client.resolve(alias, by=self._me.bot)
         _log.info("room.created", kind="control")
         return room

@@ -365,6 +365,16 @@ async def test_one_room_that_refuses_does_not_keep_the_others_from_being_read(ho
     assert await house.adapter.reconciler.rooms(["!bad", ROOM.id]) == 1
 
 
+async def test_two_processes_that_start_at_once_have_one_room_for_their_heartbeat(house: House) -> None:
+    taken = (400, {"errcode": "M_ROOM_IN_USE", "error": "Room alias already taken"}, {})
+    unknown = (404, {"errcode": "M_NOT_FOUND", "error": "no such alias"}, {})
+    house.homeserver.aliases["#_moot_control:hs.test"] = "!control:hs.test"
+    house.homeserver.be_rude("GET", "/directory/room/", unknown)
+    house.homeserver.be_rude("POST", "/createRoom", taken)
+    await house.adapter.reconciler.flush()
+    assert house.homeserver.count("PUT", "!control:hs.test/state/org.folkmoot.heartbeat") == 1
+
+
 async def test_after_the_homeserver_was_away_everything_is_gone_through(house: House) -> None:
     """Findings F6 and F7: the rooms are compared; then what waits inside it is set free by an event, and by a ping."""
     await link(house)
