@@ -16,7 +16,8 @@ __all__ = ["NAME", "Players", "Unseen"]
 
 NAME: Final = re.compile(r"\bw\d{4}\b")
 SEEN_WITHIN: Final = 100.0
-"""Seconds. What points at something that nobody knows yet is looked at for a minute and a half before that counts."""
+"""Seconds after the server of whoever said it has taken it. What points at something that nobody knows yet is looked at for a minute and a half
+before that counts."""
 
 
 class Unseen(AssertionError):
@@ -104,6 +105,7 @@ class Players:
         names, steward = self.names[ROOM], self._commons.steward
         if number not in names:
             name, room = self.script[number].name, self._commons.room
+            await self._is_done[number].wait()
             try:
                 names[number] = await steward.until(
                     lambda: next((post.id for post in steward.posts(room) if name in NAME.findall(post.text)[:1]), ""), SEEN_WITHIN
@@ -137,6 +139,7 @@ class Players:
     async def _seen_afar(self, number: int, server: FediverseServer) -> str:
         names = self.names[FAR]
         if number not in names:
+            await self._is_done[number].wait()
             try:
                 names[number] = await server.until(lambda: self._addresses(server).get(number, ""), SEEN_WITHIN)
             except TimeoutError:
