@@ -72,11 +72,16 @@ class _Nonce(msgspec.Struct):
 
 
 def free_port() -> int:
-    """Returns a loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Returns a loopback port nobody listens on now.
+
+    It lies below those that Linux and macOS give to connections that go out: one of these would sooner or later be in use when it is needed.
+    """
+    for _ in range(1_000):
+        port = 10_000 + secrets.randbelow(22_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise HomeserverFailed("no free port was found between 10000 and 32000", remedy="Look what listens on all of them.")
 
 
 class Homeserver:
