@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics import MetricWrapperBase
 
-__all__ = ["EXPOSITION_TYPE", "LABELS", "Metrics", "watch_loop"]
+__all__ = ["EXPOSITION_TYPE", "LABELS", "Metrics", "reference", "watch_loop"]
 
 EXPOSITION_TYPE = CONTENT_TYPE_LATEST
 """The Content-Type that goes with `Metrics.render`."""
@@ -97,6 +98,18 @@ class Metrics:
     def render(self) -> bytes:
         """The exposition, for `/metrics`."""
         return generate_latest(self.registry)
+
+
+def reference() -> str:
+    """The table of all metrics, in Markdown; a test compares the copy in deploy/README.md."""
+    lines = ["| metric | kind | labels | meaning |", "| --- | --- | --- | --- |"]
+    for metric in vars(Metrics()).values():
+        if isinstance(metric, MetricWrapperBase):
+            family = next(iter(metric.describe()))
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            labels = ", ".join(f"`{label}`" for label in metric._labelnames)
+            lines.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+    return "\n".join(lines) + "\n"
 
 
 async def watch_loop(metrics: Metrics, *, every: float = 1.0) -> None:

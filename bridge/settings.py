@@ -244,7 +244,7 @@ class Retention(_Section, frozen=True):
         Meta(
             ge=30,
             le=3650,
-            description="Public keys and addresses of files elsewhere that were not looked up again since; they are asked for anew.",
+            description="Accounts elsewhere that have nothing here, public keys and addresses of files, when nobody looked them up again since.",
         ),
     ] = 365
 

@@ -7,25 +7,32 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Executable, bindparam, delete, exists, func, insert, select
+from sqlalchemy import Connection, Executable, and_, bindparam, delete, exists, func, insert, or_, select
 
 from storage.changes.outgoing import erase_passed
 from storage.columns import micros
 from storage.heads import head
 from storage.schema import (
+    actors,
+    consents,
+    conversations,
     cursors,
     dead,
     decisions,
     events,
+    follows,
     gaps,
+    ghosts,
     holds,
     intake,
     lanes,
+    objects,
     omissions,
     out,
     out_roster,
     out_to,
     peer_keys,
+    places,
     relayed,
     seen,
     uploads,
@@ -112,6 +119,16 @@ _OLD_HOLDS = delete(holds).where(holds.c.ended_at < bindparam("before"))
 _OLD_LETTERS = delete(dead).where(func.coalesce(dead.c.requeued_at, dead.c.at) < bindparam("before"))
 _OLD_GAPS = delete(gaps).where(gaps.c.at < bindparam("before"))
 _OLD_KEYS = delete(peer_keys).where(peer_keys.c.at < bindparam("before"))
+_NOBODY = and_(
+    ~exists().where(ghosts.c.of == actors.c.native),
+    ~exists().where(consents.c.actor == actors.c.native),
+    ~exists().where(or_(follows.c.actor == actors.c.native, follows.c.target == actors.c.native)),
+    ~exists().where(objects.c.author == actors.c.native),
+    ~exists().where(holds.c.author == actors.c.native, holds.c.ended.is_(None)),
+    ~exists().where(conversations.c.actor == actors.c.native),
+    ~exists().where(places.c.native == actors.c.native),
+)
+_OLD_STRANGERS = delete(actors).where(actors.c.at < bindparam("before"), _NOBODY)
 _OLD_UPLOADS = delete(uploads).where(uploads.c.at < bindparam("before"))
 _OLD_PROOFS = delete(withdrawals).where(withdrawals.c.sealed.is_(None), withdrawals.c.due_at < bindparam("before"))
 
@@ -138,6 +155,7 @@ def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
         ("decisions", _OLD_GAPS, now - retention.decisions),
         ("decisions", _OLD_PROOFS, now - PROOF),
         ("peers", _OLD_KEYS, now - retention.peers),
+        ("peers", _OLD_STRANGERS, now - retention.peers),
         ("peers", _OLD_UPLOADS, now - retention.peers),
     ):
         kinds[kind] += connection.execute(statement, {"before": micros(before)}).rowcount

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -21,9 +23,11 @@ from bridge.cli import root
 from bridge.homeserver import free_port
 from bridge.keyfiles import write_private
 from bridge.model.record import Kept
+from bridge.settings import Storage
 from protocols.loopback.hall import Hall
 from tests.bridge.media.pictures import jpeg
 from tests.bridge.node import found_node, running_node
+from tests.postgres import cluster
 
 KEY = bytes(range(32))
 LEAST = 'domain = "moot.example"\ndata_dir = "data"\n'
@@ -200,6 +204,19 @@ def test_a_damaged_backup_is_refused_by_the_name_of_the_file_and_nothing_is_laid
     assert not (tmp_path / "again").exists()
 
 
+@pytest.mark.parametrize("path", ["../../escaped", "secrets/../../escaped", "/tmp/escaped", "secrets/.hidden", "media/aa/b/c", "other"])
+def test_a_backup_that_names_a_path_of_its_own_is_refused(folder: Path, tmp_path: Path, path: str) -> None:
+    run(folder / "folkmoot.toml", "backup", str(tmp_path / "copy"))
+    listing = tmp_path / "copy/backup.json"
+    listing.write_text(listing.read_text().replace("secrets/secret.key", path))
+
+    refused = run(tmp_path / "again/folkmoot.toml", "restore", str(tmp_path / "copy"))
+
+    assert (refused.exit_code, "does not belong there" in refused.output) == (2, True)
+    assert not (tmp_path / "again").exists()
+    assert not (tmp_path / "escaped").exists()
+
+
 def test_a_node_that_is_there_is_never_overwritten(folder: Path, tmp_path: Path) -> None:
     run(folder / "folkmoot.toml", "backup", str(tmp_path / "copy"))
     before = everything(folder)
@@ -261,3 +278,55 @@ def test_on_postgresql_the_rest_is_copied_and_the_way_to_copy_the_database_is_sa
     assert "postgresql://ana@db.example/moot" in made.output
     assert "folkmoot.sqlite" not in everything(tmp_path / "copy")
     assert (without.exit_code, "pg_restore" in without.output) == (0, True)
+
+
+@pytest.fixture
+def databases() -> Iterator[tuple[str, str]]:
+    """Two empty ones of the same server, as their URLs."""
+    names = [cluster().create(), cluster().create()]
+    yield cluster().url(names[0]), cluster().url(names[1])
+    for name in names:
+        cluster().drop(name)
+
+
+async def test_what_is_said_about_postgresql_makes_a_backup_that_serves_the_same_documents(
+    tmp_path: Path, databases: tuple[str, str]
+) -> None:
+    url, fresh = databases
+    settings = await found_node(tmp_path / "near", change=lambda one: msgspec.structs.replace(one, storage=Storage(url=url)))
+    async with running_node(settings, "hall") as node:
+        await node.operations.community_create(handle="commons", name="The Commons")
+        await node.operations.community_link(handle="commons", place="loopback:hall")
+        ana = hall(node).person("ana", "Ana")
+        await ana.say("hall", "!cross on ana")
+        await ana.say("hall", "Who has a saw?")
+        async with asyncio.timeout(WITHIN):
+            while not any(
+                one.kind == "message" and one.ended == "crossed" for one in await node.operations.events(limit=10, community="commons")
+            ):
+                await asyncio.sleep(0.05)
+        made = await command(tmp_path / "near/folkmoot.toml", "backup", str(tmp_path / "copy"))
+        # What it says, word for word, with this server's own programs in front.
+        (dump,) = [line.strip() for line in made.output.splitlines() if line.strip().startswith("pg_dump ")]
+        await shell(dump)
+        before = await documents(settings.origin)
+    (tmp_path / "near").rename(tmp_path / "lost")
+    await shell(f"pg_restore --no-owner --dbname='{fresh}' {tmp_path / 'copy/database.dump'}")
+    await asyncio.to_thread(tmp_path.joinpath("again").mkdir)
+    moved = (await asyncio.to_thread((tmp_path / "copy/folkmoot.toml").read_text)).replace(url, fresh)
+    await asyncio.to_thread((tmp_path / "again/folkmoot.toml").write_text, moved)
+    restored = await command(tmp_path / "again/folkmoot.toml", "restore", str(tmp_path / "copy"))
+
+    assert restored.exit_code == 0, restored.output
+    again = await asyncio.to_thread(_settings.read, tmp_path / "again/folkmoot.toml")
+    async with running_node(again, "hall"):
+        after = await documents(again.origin)
+    assert any(b"Who has a saw?" in body and "/o/" in address for address, (_, _, body) in before.items())
+    assert {address for address in before if before[address] != after.get(address)} == set()
+
+
+async def shell(line: str) -> None:
+    path = f"{cluster().binaries}:{os.environ['PATH']}"
+    process = await asyncio.create_subprocess_shell(line, stderr=asyncio.subprocess.PIPE, env={**os.environ, "PATH": path})
+    said = (await process.communicate())[1]
+    assert process.returncode == 0, said.decode()

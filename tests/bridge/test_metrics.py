@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.metrics import EXPOSITION_TYPE, LABELS, Metrics, watch_loop
+from bridge.metrics import EXPOSITION_TYPE, LABELS, Metrics, reference, watch_loop
 
 
 def _declared() -> list[MetricWrapperBase]:
@@ -43,6 +44,11 @@ def test_every_metric_says_what_it_counts_and_bears_our_name() -> None:
         assert metric._name.startswith("folkmoot_")
         assert len(metric._documentation) > 15
         assert metric._documentation.endswith(".")
+
+
+def test_the_table_for_operators_is_what_the_code_counts() -> None:
+    """To render it anew: python -c "from bridge.metrics import reference; print(reference(), end='')"."""
+    assert reference() in (Path(__file__).parents[2] / "deploy/README.md").read_text("utf-8")
 
 
 def test_the_exposition_is_readable_and_counts() -> None:

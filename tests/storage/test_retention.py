@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
@@ -18,25 +19,36 @@ from bridge.changes import (
     LeaveRoster,
     NoteRelayed,
     Park,
+    PutActor,
+    PutChannel,
+    PutCommunity,
+    PutConsent,
+    PutConversation,
     PutCopy,
     PutDecision,
+    PutFollow,
     PutHold,
     PutObject,
     PutUpload,
 )
 from bridge.model.content.release import Ending
-from bridge.model.ids import ObjectId
-from bridge.model.record import Upload, Wait
+from bridge.model.event import Event
+from bridge.model.ids import MATRIX, Native, ObjectId
+from bridge.model.place import Channel, Community, Place, PlaceKind
+from bridge.model.record import Follow, Upload, Wait
+from bridge.norms.context import Consent, Crossing
 from bridge.ports import LaneState, Stream
 from storage import SqlStore, open_memory
 from storage.retention import Retention
 from storage.schema import metadata
 from tests.conformance.samples import (
+    BENCH,
     FOLLOWERS,
     GROUP,
     MAKERS,
     NOW,
     ROOM,
+    actor,
     decision,
     event,
     follower,
@@ -184,3 +196,32 @@ async def test_one_round_is_bounded_and_says_when_there_is_more(store: SqlStore)
     first = await store.sweep(LONG_AFTER)
     second = await store.sweep(LONG_AFTER)
     assert (first.rows, first.more, second.rows, second.more) == (500, True, 200, False)
+
+
+async def test_an_account_elsewhere_is_forgotten_only_when_it_has_nothing_here(store: SqlStore) -> None:
+    kept = [follower(name, "near") for name in ("follows", "is_followed", "said", "waits", "agreed", "talks", "is_here")]
+    stranger, seen_lately = follower("stranger", "near"), follower("lately", "near")
+    follows, is_followed, said, waits, agreed, talks, is_here = kept
+
+    def by(native: Native, name: str) -> Event:
+        return msgspec.structs.replace(event(name), author=actor(native))
+
+    await store.journal.commit(
+        [
+            *(PutActor(actor(native), NOW) for native in (*kept, stranger)),
+            PutActor(actor(seen_lately), NOW + timedelta(days=300)),
+            PutFollow(Follow(follows, GROUP, "https://near.example/f/1", NOW, NOW)),
+            PutFollow(Follow(GROUP, is_followed, "https://moot.example/f/1", NOW, NOW)),
+            PutObject(known(by(said, "a")), by(said, "a")),
+            PutHold(hold(by(waits, "b"))),
+            PutConsent(Consent(agreed, MAKERS, Crossing.ON)),
+            PutConversation(talks, Native(MATRIX, "!talk:hs.example")),
+            PutCommunity(Community(MAKERS, "makers", "Makers")),
+            PutChannel(Channel(BENCH, MAKERS, (Place(is_here, PlaceKind.FOREIGN_GROUP),))),
+        ]
+    )
+
+    await store.sweep(NOW + timedelta(days=366))
+
+    there = {native: await store.directory.actor(native) is not None for native in (*kept, stranger, seen_lately)}
+    assert {native.id for native, is_there in there.items() if not is_there} == {stranger.id}

@@ -242,3 +242,19 @@ async def test_a_post_is_never_redirected(street: Street) -> None:
     peer = await street.open(visitors.route(307))
     answer = await (await street.client()).post(f"{peer}/inbox", b"{}", JSON)
     assert (answer.status, answer.headers["Location"], visitors.paths) == (307, "/elsewhere", ["/inbox"])
+
+
+async def test_a_name_is_looked_up_behind_the_same_guard(street: Street) -> None:
+    names = Names(moot_example=[["93.184.216.34", "2606:2800:220:1::1"]], inner_example=[["10.0.0.5"]])
+    client = await street.client(names=names, networks=())
+
+    assert await client.look_up("moot.example") == ("93.184.216.34", "2606:2800:220:1::1")
+    with pytest.raises(Refused, match=r"inner\.example: 10\.0\.0\.5 is not an address on the public internet"):
+        await client.look_up("inner.example")
+
+
+async def test_a_name_that_leads_nowhere_is_said_to(street: Street) -> None:
+    client = await street.client(names=Names(gone_example=[[]]))
+
+    with pytest.raises(Unreachable, match=r"gone\.example has no address"):
+        await client.look_up("gone.example")
