@@ -85,27 +85,20 @@ class Claims(Protocol):
 
     def share(self, stream: Stream) -> Share:
         """For asking the store what there is to do."""
-        ...
 
     def owns(self, stream: Stream, name: str) -> bool:
         """May work on it begin, or leave this process, now? Not while it is handed over, nor while this process cannot be sure."""
-        ...
 
     def keeps(self, stream: Stream, name: str) -> bool:
         """May what came of work on it still be written down, as far as this process knows?"""
-        ...
 
     def begin(self, stream: Stream, name: str) -> None:
         """Work on it is under way: it is not handed over before the `end` of it."""
-        ...
 
     def end(self, stream: Stream, name: str) -> None: ...
 
     def losses(self) -> int:
-        """How often, as far as this process has seen, one of this node has ended or fallen silent, itself included; a number that grows.
-
-        Whoever was talking to one that is lost will turn to another, which knows nothing of it."""
-        ...
+        """How often a process of this node was lost, itself included, as far as this one has seen; who talked to it turns to another."""
 
 
 class Backlog(msgspec.Struct, frozen=True):
