@@ -17,6 +17,7 @@ import msgspec
 from bridge.changes import Change
 from bridge.model.actor import Actor, Ghost
 from bridge.model.capability import Capabilities, Patience
+from bridge.model.content import Message
 from bridge.model.event import Event
 from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, ObjectId
 from bridge.model.ids import Protocol as ProtocolName
@@ -512,12 +513,25 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
 
+class Line(msgspec.Struct, frozen=True):
+    """One thing said, as a page shows it. `message` None: its words are on the server of their author alone, at `url`."""
+
+    author: Actor
+    url: str
+    at: datetime | None = None
+    message: Message | None = None
+
+
 class Pages(Protocol):
     """HTML faces of the documents the ActivityPub server serves; `web` implements it."""
 
-    def actor(self, ghost: Ghost, about: str) -> str: ...
+    def actor(self, ghost: Ghost, about: str, lately: Sequence[Line] = ()) -> str: ...
 
-    def post(self, event: Event) -> str: ...
+    def post(self, event: Event, *, address: str = "", thread: str = "") -> str: ...
+
+    def thread(self, lines: Sequence[Line], group: Ghost, *, address: str, more: bool = False) -> str: ...
+
+    def way(self, ghost: Ghost, *, url: str = "", server: str = "", why: str = "") -> str: ...
 
     def landing(self, communities: Sequence[Community]) -> str: ...
 

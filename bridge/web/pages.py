@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bridge.model.actor import ActorKind, Ghost
 from bridge.model.content import Message
 from bridge.model.event import Event
 from bridge.model.place import Community
+from bridge.ports import Line
 from bridge.settings import Retention
 
 __all__ = ["SitePages"]
@@ -28,8 +31,8 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 # All are read with this module: rendering happens while others wait, and touches no disk.
-_NAMES = ("frame", "landing", "actor", "post", "privacy", "contact")
-_, _LANDING, _ACTOR, _POST, _PRIVACY, _CONTACT = (_templates.get_template(f"{name}.html") for name in _NAMES)
+_NAMES = ("frame", "landing", "actor", "post", "words", "thread", "way", "privacy", "contact")
+_, _LANDING, _ACTOR, _POST, _WORDS, _THREAD, _WAY, _PRIVACY, _CONTACT = (_templates.get_template(f"{name}.html") for name in _NAMES)
 
 
 _MAIL = re.compile(r"[^@\s/:?&%]{1,64}@[^@\s/:?&%]{1,255}")
@@ -46,37 +49,83 @@ class SitePages:
 
     def landing(self, communities: Sequence[Community]) -> str:
         """The communities of this node."""
-        return _LANDING.render(domain=self._domain, communities=communities)
+        return _LANDING.render(domain=self._domain, same_as="", communities=communities)
 
     def privacy(self) -> str:
         """What is kept, for how long, and how to object."""
-        return _PRIVACY.render(domain=self._domain, retention=self._retention, days=_days)
+        return _PRIVACY.render(domain=self._domain, same_as="", retention=self._retention, days=_days)
 
     def contact(self, communities: Sequence[Community]) -> str:
         """Who answers for this node, and for each community."""
         shown, link = _reached(self._contact)
-        return _CONTACT.render(domain=self._domain, contact=shown, link=link, communities=communities)
+        return _CONTACT.render(domain=self._domain, same_as="", contact=shown, link=link, communities=communities)
 
-    def actor(self, ghost: Ghost, about: str) -> str:
-        """A community or a person. `about` is HTML that was cleaned already."""
+    def actor(self, ghost: Ghost, about: str, lately: Sequence[Line] = ()) -> str:
+        """A community or a person. `about` is HTML that was cleaned already; `lately`: what was begun there, newest first."""
         return _ACTOR.render(
             domain=self._domain,
+            same_as=ghost.native.id,
+            lately=[(_title(line), line.url) for line in lately],
             name=ghost.name or ghost.handle,
             handle=ghost.handle,
             is_group=ghost.kind is ActorKind.GROUP,
             about=about,
         )
 
-    def post(self, event: Event) -> str:
-        """Words that crossed, by `event.author` as the fediverse knows them; the HTML of the text was cleaned already.
+    def post(self, event: Event, *, address: str = "", thread: str = "") -> str:
+        """Words that crossed, by `event.author` as the fediverse knows them; the HTML of the text was cleaned already. `address`: of the
+        document it shows; `thread`: of the whole conversation.
 
         Raises TypeError for anything but words.
         """
         message = event.content
         if not isinstance(message, Message):
             raise TypeError(f"a page shows words, not a {type(message).__name__}")
-        note = (message.note.text or "Sensitive") if message.note is not None else None
-        return _POST.render(domain=self._domain, author=event.author, at=event.at, message=message, note=note)
+        shown = _words(message, "h2")
+        return _POST.render(domain=self._domain, same_as=address, author=event.author, at=event.at, words=shown, thread=thread)
+
+    def thread(self, lines: Sequence[Line], group: Ghost, *, address: str, more: bool = False) -> str:
+        """A whole conversation, oldest first; `more`: it is longer than what is shown."""
+        title = _title(lines[0])
+        words = partial(_words, heading="h3")
+        return _THREAD.render(domain=self._domain, same_as=address, title=title, group=group, lines=lines, more=more, words=words)
+
+    def way(self, ghost: Ghost, *, url: str = "", server: str = "", why: str = "") -> str:
+        """Where somebody goes on to follow: `url` on their own `server`, or `why` that is not known."""
+        name = ghost.name or ghost.handle
+        return _WAY.render(domain=self._domain, same_as="", name=name, handle=ghost.handle, url=url, server=server, why=why)
+
+
+class _File(msgspec.Struct, frozen=True):
+    url: str
+    kind: str
+    description: str
+
+
+_KINDS = {"image": "Picture", "video": "Film", "audio": "Recording"}
+MOST_TITLE = 100
+
+
+def _words(message: Message, heading: str) -> str:
+    note = (message.note.text or "Sensitive") if message.note is not None else None
+    files = [
+        _File(file.url, _KINDS.get(file.media_type.partition("/")[0], "File"), file.description)
+        for file in message.attachments
+        if file.url.startswith(("https://", "http://"))
+    ]
+    return _WORDS.render(message=message, note=note, heading=heading, files=files)
+
+
+def _title(line: Line) -> str:
+    """Its title, else how it begins; nothing of what stands behind a warning."""
+    message = line.message
+    if message is None or message.note is not None:
+        said = message.note.text if message is not None and message.note is not None else ""
+        return said[:MOST_TITLE] or f"A conversation begun by {line.author.name or line.author.handle}"
+    text = " ".join((message.title or message.text.plain).split())
+    if not text:
+        return f"A conversation begun by {line.author.name or line.author.handle}"
+    return text if len(text) <= MOST_TITLE else f"{text[:MOST_TITLE].rsplit(' ', 1)[0]} …"
 
 
 def _days(count: int) -> str:

@@ -32,6 +32,7 @@ from protocols.activitypub.keys import public_multikey
 from protocols.activitypub.knocking import Knocking
 from protocols.activitypub.lookup import find
 from protocols.activitypub.publication import Fill, Publication
+from protocols.activitypub.remotefollow import RemoteFollow
 from protocols.activitypub.sending import Sender, inbox_of
 from protocols.activitypub.server import Server
 from protocols.activitypub.signers import Signers
@@ -91,7 +92,7 @@ class ActivityPubAdapter:
         self._publication = Publication(node, store, self.signers, fill, server_name=homeserver)
         bridged = (ACTIVITYPUB, MATRIX) if settings.matrix is not None else (ACTIVITYPUB,)
         discovery = Discovery(node, store, clock, version=version, contact=settings.activitypub.contact, bridged=bridged)
-        self._server = Server(node, store, self._publication, discovery, pages=pages)
+        self._server = Server(node, store, self._publication, discovery, pages=pages, remote=RemoteFollow(self.fetcher, clock))
         self.keyring = Keyring(store.keys, self.fetcher.document, clock, node)
         self._inbox = Inbox(
             node, store.journal, store.deliveries, self.keyring, clock, settings.limits.body_bytes, store.directory, metrics=metrics

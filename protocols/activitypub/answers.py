@@ -81,9 +81,11 @@ def document(
     return web.Response(status=status, body=body, headers={**headers, "Content-Type": media})
 
 
-def page(html: str, *, same_as: str | None = None, status: int = 200) -> web.Response:
-    """For a browser. `same_as`: the address of the document this shows (Mastodon follows the link)."""
+def page(html: str, *, same_as: str | None = None, status: int = 200, form: bool = False) -> web.Response:
+    """For a browser. `same_as`: the address of the document this shows (Mastodon follows the link); `form`: it has one, for us alone."""
     headers = dict(_PAGE)
+    if form:
+        headers["Content-Security-Policy"] = headers["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'")
     if same_as is not None:
         headers["Link"] = f'<{same_as}>; rel="alternate"; type="{ACTIVITY}"'
     return web.Response(status=status, text=html, content_type="text/html", headers=headers)

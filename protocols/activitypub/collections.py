@@ -52,7 +52,6 @@ class Collections:
             web.get(f"/{{kind:[cu]}}/{{id:{ID}}}/{{name:outbox|followers|following}}", answering(self.of_actor)),
             web.get(f"/c/{{id:{ID}}}/{{name:moderators|featured}}", answering(self.of_actor)),
             web.get(f"/o/{{id:{ID}}}/replies", answering(self.replies)),
-            web.get(f"/t/{{id:{ID}}}", answering(self.thread)),
         ]
 
     async def instance_outbox(self, request: web.Request) -> web.Response:
@@ -111,11 +110,8 @@ class Collections:
         answers = (known for known in thread if known.reply_to == found.known.id)
         return document(request, replies(found.known.id, self._me, await self._urls(answers, found.group)))
 
-    async def thread(self, request: web.Request) -> web.Response:
-        """A whole conversation, oldest first. Its root may be a post of somebody elsewhere."""
-        root = await self._store.objects.get(ObjectId(request.match_info["id"]))
-        if root is None or root.kind != "message":
-            return sentence(404, "There is no such conversation.")
+    async def thread(self, request: web.Request, root: KnownObject) -> web.Response:
+        """A whole conversation, oldest first."""
         group = await self._publication.group_of(root)
         urls = await self._urls(await self._store.objects.thread(root.id, MOST_LISTED), group)
         if not urls:

@@ -5,23 +5,20 @@ Activitypub.md section 1. Everything is answered without a signature: what is no
 
 from __future__ import annotations
 
-import msgspec
 from aiohttp import web
 
-from bridge.errors import Invariant
-from bridge.model.actor import Actor, ActorKind, Ghost
-from bridge.model.content import Message
-from bridge.model.event import Event
+from bridge.model.actor import ActorKind, Ghost
 from bridge.model.ids import ACTIVITYPUB, ObjectId
 from bridge.model.place import Community
-from bridge.model.richtext import RichText
 from bridge.ports import Node, Pages, Store
 from protocols.activitypub.answers import Form, answering, document, form_asked, moved, page, sentence
 from protocols.activitypub.collections import ID, Collections
 from protocols.activitypub.discovery import Discovery
 from protocols.activitypub.documents import CONTACT, PRIVACY, tombstone
+from protocols.activitypub.faces import Faces
 from protocols.activitypub.ids import activity_url, instance_url, native, object_url, page_url
-from protocols.activitypub.publication import Ended, Publication, Shown
+from protocols.activitypub.publication import Ended, Publication
+from protocols.activitypub.remotefollow import RemoteFollow
 
 __all__ = ["Server"]
 
@@ -29,15 +26,25 @@ _FORMER = {ActorKind.GROUP: "Group", ActorKind.SERVICE: "Service"}
 
 
 class Server:
-    """The routes of one node. `pages` None: people who ask with a browser are told so in a sentence."""
+    """The routes of one node. `pages` None: people who ask with a browser are told so in a sentence; `remote` leads them home to follow."""
 
-    def __init__(self, me: Node, store: Store, publication: Publication, discovery: Discovery, *, pages: Pages | None = None) -> None:
+    def __init__(
+        self,
+        me: Node,
+        store: Store,
+        publication: Publication,
+        discovery: Discovery,
+        *,
+        pages: Pages | None = None,
+        remote: RemoteFollow | None = None,
+    ) -> None:
         self._me = me
         self._store = store
         self._publication = publication
         self._discovery = discovery
         self._collections = Collections(me, store, publication)
         self._pages = pages
+        self._faces = Faces(me, store, publication, pages, remote) if pages is not None and remote is not None else None
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -51,6 +58,8 @@ class Server:
             web.get(f"/{{kind:[cu]}}/{{id:{ID}}}", answering(self.actor)),
             web.get(f"/o/{{id:{ID}}}", answering(self.post)),
             web.get(f"/a/{{id:{ID}}}", answering(self.activity)),
+            web.get(f"/t/{{id:{ID}}}", answering(self.thread)),
+            *([web.post("/follow", answering(self._faces.follow))] if self._faces is not None else []),
             *self._collections.routes(),
         ]
 
@@ -100,9 +109,9 @@ class Server:
         if form is Form.ACTIVITY:
             return moved(ghost.native.id)
         shown = await self._publication.actor(ghost)
-        if form is Form.NEITHER or self._pages is None or shown is None:
+        if form is Form.NEITHER or self._faces is None or shown is None:
             return self._nothing_for(request)
-        return page(self._pages.actor(ghost, str(shown["summary"])), same_as=ghost.native.id)
+        return await self._faces.actor(ghost, str(shown["summary"]))
 
     async def _actor(self, request: web.Request, ghost: Ghost | None) -> web.Response:
         if ghost is not None and ghost.ended is not None:
@@ -125,7 +134,16 @@ class Server:
             return self._ended(request, url, found, "This post was taken back.")
         if form is Form.ACTIVITY:
             return document(request, found.note)
-        return page(self._pages.post(await self._readable(found)), same_as=url) if self._pages is not None else self._nothing_for(request)
+        return await self._faces.post(found) if self._faces is not None else self._nothing_for(request)
+
+    async def thread(self, request: web.Request) -> web.Response:
+        """A whole conversation. Its root may be a post of somebody elsewhere."""
+        root = await self._store.objects.get(ObjectId(request.match_info["id"]))
+        if root is None or root.kind != "message":
+            return sentence(404, "There is no such conversation.")
+        if form_asked(request) is Form.PAGE and self._faces is not None:
+            return await self._faces.thread(root)
+        return await self._collections.thread(request, root)
 
     async def activity(self, request: web.Request) -> web.Response:
         tail = request.match_info["id"]
@@ -140,23 +158,6 @@ class Server:
         if form_asked(request) is Form.PAGE:
             return sentence(410, said)
         return document(request, tombstone(url, ended.former, ended.at), status=410)
-
-    async def _readable(self, shown: Shown) -> Event:
-        """The post as a page may show it: the words and the names the fediverse sees, no others."""
-        ghost = await self._store.directory.ghost(native(str(shown.note["attributedTo"])))
-        message = shown.event.content
-        if ghost is None or not isinstance(message, Message):
-            raise Invariant(f"object {shown.known.id} is shown without an author or without words")
-        who = Actor(
-            native=ghost.native,
-            handle=f"@{ghost.handle}@{self._me.domain}",
-            host=self._me.domain,
-            name=ghost.name or ghost.handle,
-            kind=ghost.kind,
-            url=page_url(self._me, ghost.handle),
-        )
-        words = Message(RichText(html=str(shown.note["content"])), title=message.title, note=message.note, language=message.language)
-        return msgspec.structs.replace(shown.event, author=who, content=words)
 
     def _nothing_for(self, request: web.Request) -> web.Response:
         if form_asked(request) is Form.PAGE:

@@ -81,7 +81,7 @@ class MatrixAdapter:
         self.client = Client(settings.homeserver, as_token, session)
         self._uploads = Uploads(self.client, store, clock, fetch, most_bytes=most_file, most_pixels=most_pixels)
         self._ghosts = Ghosts(self.me, self.client, store, clock, self._uploads)
-        self._rooms = Rooms(self.me, self.client)
+        self._rooms = Rooms(self.me, self.client, [node.origin.partition("://")[2]])
         self._conversations = Conversations(self.me, self.client, store)
         self.reconciler = Reconciler(self.me, self.client, store.journal, clock, control_alias=alias_of_control(settings))
         self.watch = Watch(

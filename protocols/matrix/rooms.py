@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -30,7 +31,9 @@ _log = logger()
 class Rooms:
     """Reads state as the bot."""
 
-    def __init__(self, me: Me, client: Client) -> None:
+    def __init__(self, me: Me, client: Client, names: Sequence[str] = ()) -> None:
+        """`names`: of this node, in handles and in URLs, which may differ."""
+        self._names = tuple(dict.fromkeys([me.domain, *names]))
         self._me = me
         self._client = client
 
@@ -96,11 +99,11 @@ class Rooms:
     async def _bridges(self, room: str) -> tuple[str, ...]:
         """Other nodes that carry the room, as their bots' memberships say; ours says so from now on. That needs no power in the room."""
         bot = self._me.bot
-        await self._client.put_state(room, MEMBER, {"membership": "join", "displayname": BOT_NAME, NODE: self._me.domain}, bot, by=bot)
-        told = [content.get(NODE) for user, content in await self._client.memberships(room, by=bot) if user != bot]
+        await self._client.put_state(room, MEMBER, {"membership": "join", "displayname": BOT_NAME, NODE: list(self._names)}, bot, by=bot)
+        found = [content.get(NODE) for user, content in await self._client.memberships(room, by=bot) if user != bot]
+        told = [name for names in found for name in (names if isinstance(names, list) else [names])]
         nodes = dict.fromkeys(node.lower() for node in told if isinstance(node, str) and _DOMAIN.fullmatch(node.lower()))
-        nodes.pop(self._me.domain, None)
-        return tuple(nodes)[:MOST_BRIDGES]
+        return tuple(node for node in nodes if node not in self._names)[:MOST_BRIDGES]
 
     async def part(self, room: str) -> None:
         """Ghosts and bot leave a room; who has left already is not missed."""

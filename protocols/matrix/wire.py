@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 NODE = f"{NAMESPACE}.node"
-"""The content key by which the bot of a node says, in its own membership of a room, that this node carries it."""
+"""The content key by which the bot of a node says, in its own membership of a room, that this node carries it: its names, as a list."""
 MARK = f"{NAMESPACE}.origin"
 """The content key that names what an event of ours is a copy of."""
 

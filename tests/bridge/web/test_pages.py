@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 
 import msgspec
@@ -11,12 +12,12 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from bridge.model.actor import Actor, ActorKind, Ghost
 from bridge.model.audience import Audience
 from bridge.model.content import Message, Reaction
-from bridge.model.content.message import ContentNote
+from bridge.model.content.message import Attachment, ContentNote
 from bridge.model.event import Event, Provenance
 from bridge.model.ids import ACTIVITYPUB, OURS, ChannelId, CommunityId, EventId, Native, ObjectId
 from bridge.model.place import Community
 from bridge.model.richtext import RichText
-from bridge.ports import Pages
+from bridge.ports import Line, Pages
 from bridge.settings import Retention
 from bridge.web.pages import SitePages
 
@@ -40,7 +41,23 @@ POST = Event(
     received_at=datetime(2026, 11, 24, 12, 0, tzinfo=UTC),
     provenance=Provenance(Native(ACTIVITYPUB, "https://moot.example/o/event")),
 )
+SAM = Actor(Native(ACTIVITYPUB, "https://a.example/u/sam"), "@sam@a.example", "a.example", name="Sam", url="https://a.example/@sam")
+SAID = POST.content
+assert isinstance(SAID, Message)
+PICTURE = Attachment("https://media.moot.example/x.png", "image/png", description="A <red> lathe")
+FILED = msgspec.structs.replace(SAID, attachments=(PICTURE, Attachment("https://media.moot.example/y.pdf", "application/pdf")))
+LINES = [
+    Line(ANA, "https://moot.example/o/event", POST.at, FILED),
+    Line(SAM, "https://a.example/o/answer", POST.at),
+    Line(ANA, "https://moot.example/o/2", POST.at, Message(RichText("<p>Spiders</p>", "Spiders"), note=ContentNote("Many legs"))),
+]
 ALL = {
+    "thread": PAGES.thread(LINES, GROUP, address="https://moot.example/t/event", more=True),
+    "way": PAGES.way(GROUP, url="https://a.example/follow?uri=x", server="a.example"),
+    "no way": PAGES.way(GROUP, why="a.example does not answer."),
+    "lively": PAGES.actor(
+        GROUP, "<p>Neighbours.</p>", [msgspec.structs.replace(line, url="https://moot.example/t/event") for line in LINES]
+    ),
     "landing": PAGES.landing([COMMONS]),
     "nobody": PAGES.landing([]),
     "actor": PAGES.actor(GROUP, "<p>Neighbours who share tools.</p>"),
@@ -60,8 +77,24 @@ def one(page: str, selector: str) -> LexborNode:
 @pytest.mark.parametrize("name", ALL)
 def test_a_page_works_without_scripts_and_asks_no_other_server(name: str) -> None:
     page = LexborHTMLParser(ALL[name])
-    assert not page.css("script, img, link, iframe, form, [style], [onclick]")
-    assert all(str(link.attributes["href"]).startswith(("/", "https://moot.example/")) for link in page.css("a"))
+    assert not page.css("script, img, iframe, [style], [onclick]")
+    for link in page.css("link"):
+        assert (link.attributes["rel"], link.attributes["type"]) == ("alternate", "application/activity+json")
+        assert str(link.attributes["href"]).startswith("https://moot.example/")
+    for form in page.css("form"):
+        assert str(form.attributes["action"]).startswith("/")
+    inside = [link for link in page.css("a") if link.attributes.get("rel") != "nofollow noreferrer"]
+    assert all(str(link.attributes["href"]).startswith(("/", "https://moot.example/", "https://media.moot.example/")) for link in inside)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_whoever_cannot_see_a_field_hears_what_it_is_for(name: str) -> None:
+    page = LexborHTMLParser(ALL[name])
+    labels = {label.attributes["for"] for label in page.css("label")}
+    for field in page.css("input:not([type=hidden])"):
+        assert field.attributes["id"] in labels
+        assert page.css_first(f"#{field.attributes['aria-describedby']}") is not None
+    assert all(button.text().strip() for button in page.css("button"))
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -71,7 +104,7 @@ def test_a_page_can_be_walked_by_a_screen_reader(name: str) -> None:
     assert [len(page.css(landmark)) for landmark in ("h1", "main", "header", "footer", "title")] == [1, 1, 1, 1, 1]
     assert one(ALL[name], "title").text().endswith("· moot.example")
     levels = [int(str(heading.tag)[1]) for heading in page.css("h1, h2, h3")]
-    assert levels == sorted(levels)
+    assert all(below - above <= 1 for above, below in itertools.pairwise(levels)), "no level is left out on the way down"
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -112,6 +145,35 @@ def test_a_post_says_who_when_and_in_which_language() -> None:
     assert one(ALL["post"], "article a").attributes["href"] == "https://moot.example/@ana"
     assert one(ALL["post"], "time").attributes["datetime"] == "2026-11-24T12:00:00+00:00"
     assert one(ALL["post"], "div[lang=pt] strong").text() == "all"
+
+
+def test_a_conversation_shows_our_words_and_leads_to_those_of_others() -> None:
+    page = LexborHTMLParser(ALL["thread"])
+    assert one(ALL["thread"], "h1").text() == "The <lathe>"
+    articles = page.css("ol.thread > li > article")
+    assert [one(str(article.html), "h2").text() for article in articles] == ["Ana <i>", "Sam", "Ana <i>"]
+    assert "Hello" in articles[0].text()
+    assert one(str(articles[1].html), "article > p:last-child a").attributes["href"] == "https://a.example/o/answer"
+    assert one(str(articles[2].html), "details summary").text() == "Many legs"
+    assert "There is more" in ALL["thread"]
+
+
+def test_files_are_named_by_what_they_show() -> None:
+    files = [" ".join(file.text().split()) for file in LexborHTMLParser(ALL["thread"]).css("ul.files li")]
+    assert files == ["Picture: A <red> lathe", "File (nobody described it)"]
+
+
+def test_what_stands_behind_a_warning_is_in_no_list() -> None:
+    listed = [link.text() for link in LexborHTMLParser(ALL["lively"]).css("main ul a")]
+    assert listed == ["The <lathe>", "A conversation begun by Sam", "Many legs"]
+    assert "Spiders" not in ALL["lively"]
+
+
+def test_the_way_to_ones_own_server_is_said_before_it_is_gone() -> None:
+    link = one(ALL["way"], "main a[rel]")
+    assert (link.text(), link.attributes["href"]) == ("Go on at a.example", "https://a.example/follow?uri=x")
+    assert "a.example does not answer." in ALL["no way"]
+    assert one(ALL["no way"], "code").text() == "@commons@moot.example"
 
 
 def test_what_an_author_hides_stays_hidden_until_it_is_opened() -> None:

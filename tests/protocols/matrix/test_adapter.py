@@ -321,14 +321,14 @@ async def test_a_room_is_prepared_for_linking(house: House) -> None:
 
 async def test_other_nodes_in_a_room_are_seen_and_this_one_says_that_it_is_there(house: House) -> None:
     """In the bot's own membership: that needs no power in the room (scenario S08)."""
-    nodes = {"@moot:b2.example": "B2.example", "@liar:hs.test": "no name at all", "@other:hs.test": ME.domain, "@odd:hs.test": 7}
+    nodes = {"@moot:b2.example": "B2.example", "@liar:hs.test": ["no name at all"], "@other:hs.test": ME.domain, "@odd:hs.test": 7}
     for user, node in nodes.items():
         house.homeserver.members[("!commons", user)] = ("join", user)
         house.homeserver.told[user] = {NODE: node}
     place = await house.adapter.prepare("!commons")
     assert place.bridges == ("b2.example",)
     said = house.homeserver.state[("!commons", "m.room.member")]
-    assert said == {"membership": "join", "displayname": "Folkmoot", NODE: ME.domain}
+    assert said == {"membership": "join", "displayname": "Folkmoot", NODE: [ME.domain]}
 
 
 async def test_what_matrix_does_not_tell_is_absent(house: House) -> None:
