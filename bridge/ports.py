@@ -17,11 +17,11 @@ import msgspec
 from bridge.changes import Change
 from bridge.model.actor import Actor, Ghost
 from bridge.model.capability import Capabilities, Patience
-from bridge.model.content import Message
 from bridge.model.event import Event
 from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, ObjectId
 from bridge.model.ids import Protocol as ProtocolName
 from bridge.model.item import Destination, Item, Omission, Outcome, Standing
+from bridge.model.line import Line
 from bridge.model.place import Channel, Community, Place
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Record, Said, Traces, Upload, Wait
 from bridge.model.withdrawal import Withdrawal
@@ -511,15 +511,6 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None: ...
-
-
-class Line(msgspec.Struct, frozen=True):
-    """One thing said, as a page shows it. `message` None: its words are on the server of their author alone, at `url`."""
-
-    author: Actor
-    url: str
-    at: datetime | None = None
-    message: Message | None = None
 
 
 class Pages(Protocol):

@@ -15,8 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bridge.model.actor import ActorKind, Ghost
 from bridge.model.content import Message
 from bridge.model.event import Event
+from bridge.model.line import Line
 from bridge.model.place import Community
-from bridge.ports import Line
 from bridge.settings import Retention
 
 __all__ = ["SitePages"]

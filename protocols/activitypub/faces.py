@@ -14,9 +14,10 @@ from bridge.model.audience import Audience
 from bridge.model.content import Message
 from bridge.model.event import Event
 from bridge.model.ids import ACTIVITYPUB
+from bridge.model.line import Line
 from bridge.model.record import KnownObject
 from bridge.model.richtext import RichText
-from bridge.ports import Line, Node, Pages, Store
+from bridge.ports import Node, Pages, Store
 from protocols.activitypub.answers import page, sentence
 from protocols.activitypub.ids import group_url, native, object_url, page_url, thread_url
 from protocols.activitypub.publication import Publication, Shown

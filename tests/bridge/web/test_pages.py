@@ -15,9 +15,10 @@ from bridge.model.content import Message, Reaction
 from bridge.model.content.message import Attachment, ContentNote
 from bridge.model.event import Event, Provenance
 from bridge.model.ids import ACTIVITYPUB, OURS, ChannelId, CommunityId, EventId, Native, ObjectId
+from bridge.model.line import Line
 from bridge.model.place import Community
 from bridge.model.richtext import RichText
-from bridge.ports import Line, Pages
+from bridge.ports import Pages
 from bridge.settings import Retention
 from bridge.web.pages import SitePages
 
