@@ -13,16 +13,17 @@ from bridge.changes import AppendEvent
 from bridge.model.actor import Actor
 from bridge.model.audience import Audience
 from bridge.model.content import Content, Message, Profile, Reaction, Retraction
-from bridge.model.content.message import Attachment, Emoji
+from bridge.model.content.message import Attachment, Emoji, Location
 from bridge.model.event import Event, Provenance
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, Native, ObjectId, event_id
 from bridge.model.richtext import from_plain
+from bridge.relay.context import words_hash
 from bridge.relay.keeping import Bounds, Keeper
 from bridge.relay.relay import Relay
 from storage.files import FolderFiles
-from tests.bridge.media.pictures import png
+from tests.bridge.media.pictures import FILM, png
 from tests.bridge.relay.house import HALL, NODE, House
-from tests.bridge.relay.test_keeping import PHOTO, Homeserver
+from tests.bridge.relay.test_keeping import PHOTO, SAID, Homeserver
 
 LENA = Native(LOOPBACK, "lena")
 PLAN = Attachment("mxc://hs.example/plan", "application/pdf", name="plan.pdf")
@@ -141,7 +142,9 @@ async def test_a_custom_emoji_is_served_and_goes_with_its_words(studio: Studio) 
     await studio.opted_in("lena")
     blob = Emoji("blob", "mxc://hs.example/blob")
     studio.homeserver.files[blob.url] = png()
-    words = Message(from_plain("well :blob:"), emojis=(blob, Emoji("film", PLAN.url)))
+    film = Emoji("film", "mxc://hs.example/film")
+    studio.homeserver.files[film.url] = FILM
+    words = Message(from_plain("well :blob: :film: :plan:"), emojis=(blob, film, Emoji("plan", PLAN.url)))
     await studio.append("lena", words, "well")
     await studio.later()
     [message] = await studio.messages()
@@ -170,6 +173,17 @@ async def test_the_picture_of_a_sign_is_served_and_goes_with_the_sign(studio: St
     assert [kept.source for kept in await studio.store.media.of(sign)] == [blob.url]
     await studio.append("lena", Retraction(sign), "no sign")
     assert await studio.store.media.of(sign) == ()
+
+
+def test_the_same_words_at_another_place_or_with_another_file_are_no_echo() -> None:
+    words = from_plain("We meet here")
+    forms = [
+        Message(words),
+        Message(words, location=Location("The mill")),
+        Message(words, location=Location("The barn")),
+        Message(words, attachments=(PHOTO,)),
+    ]
+    assert len({words_hash(NODE.secret, msgspec.structs.replace(SAID, content=form)) for form in forms}) == len(forms)
 
 
 async def test_a_face_is_served_and_goes_with_the_account(studio: Studio) -> None:
