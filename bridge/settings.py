@@ -123,6 +123,13 @@ class ActivityPub(_Section, frozen=True):
         float, Meta(gt=0, le=3600, description="Seconds until a failed delivery is tried again; doubles with every failure.")
     ] = 60.0
     longest_retry: Annotated[float, Meta(gt=0, le=86400, description="Seconds between two tries at most.")] = 21_600.0
+    signed_fetches: Annotated[
+        bool,
+        Meta(
+            description="Show people, posts and lists only to servers that sign their requests, so that it is known who asks. Nothing can be "
+            "cached in front of this node then, and a few small servers cannot read it."
+        ),
+    ] = False
 
 
 class Storage(_Section, frozen=True):

@@ -20,6 +20,7 @@ from bridge.net.server import new_application
 from bridge.ports import Clock, Intake, Node, Pages, Store
 from bridge.refs import Absent, Need, Reading, Refs, Wire, Writing
 from bridge.settings import Settings
+from protocols.activitypub.admission import Admission
 from protocols.activitypub.capabilities import capabilities
 from protocols.activitypub.discovery import Discovery
 from protocols.activitypub.documents import multikey
@@ -92,8 +93,16 @@ class ActivityPubAdapter:
         self._publication = Publication(node, store, self.signers, fill, server_name=homeserver)
         bridged = (ACTIVITYPUB, MATRIX) if settings.matrix is not None else (ACTIVITYPUB,)
         discovery = Discovery(node, store, clock, version=version, contact=settings.activitypub.contact, bridged=bridged)
-        self._server = Server(node, store, self._publication, discovery, pages=pages, remote=RemoteFollow(self.fetcher, clock))
         self.keyring = Keyring(store.keys, self.fetcher.document, clock, node)
+        self._server = Server(
+            node,
+            store,
+            self._publication,
+            discovery,
+            pages=pages,
+            remote=RemoteFollow(self.fetcher, clock),
+            admission=Admission(node, self.keyring, clock) if settings.activitypub.signed_fetches else None,
+        )
         self._inbox = Inbox(
             node, store.journal, store.deliveries, self.keyring, clock, settings.limits.body_bytes, store.directory, metrics=metrics
         )

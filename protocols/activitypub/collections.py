@@ -5,7 +5,7 @@ Activitypub.md 1.7, 3.11. What is not in the open is in no list.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 from aiohttp import web
@@ -15,7 +15,7 @@ from bridge.model.ids import Native, ObjectId
 from bridge.model.place import PlaceKind
 from bridge.model.record import KnownObject
 from bridge.ports import Node, Store
-from protocols.activitypub.answers import answering, document, sentence
+from protocols.activitypub.answers import document, sentence
 from protocols.activitypub.documents import (
     MOST_INLINE,
     collection,
@@ -39,19 +39,19 @@ MOST_LISTED = 200
 
 
 class Collections:
-    """Routes under `/c/{id}/`, `/u/{id}/`, `/o/{id}/`, `/t/{id}` and the instance actor's outbox."""
+    """What is shown under `/c/{id}/`, `/u/{id}/`, `/o/{id}/`, at `/t/{id}` and as the instance actor's outbox."""
 
     def __init__(self, me: Node, store: Store, publication: Publication) -> None:
         self._me = me
         self._store = store
         self._publication = publication
 
-    def routes(self) -> list[web.RouteDef]:
+    def shown(self) -> list[tuple[str, Callable[[web.Request], Awaitable[web.Response]]]]:
+        """By address; the thread and the instance actor's outbox are the server's to route."""
         return [
-            web.get("/actor/outbox", answering(self.instance_outbox)),
-            web.get(f"/{{kind:[cu]}}/{{id:{ID}}}/{{name:outbox|followers|following}}", answering(self.of_actor)),
-            web.get(f"/c/{{id:{ID}}}/{{name:moderators|featured}}", answering(self.of_actor)),
-            web.get(f"/o/{{id:{ID}}}/replies", answering(self.replies)),
+            (f"/{{kind:[cu]}}/{{id:{ID}}}/{{name:outbox|followers|following}}", self.of_actor),
+            (f"/c/{{id:{ID}}}/{{name:moderators|featured}}", self.of_actor),
+            (f"/o/{{id:{ID}}}/replies", self.replies),
         ]
 
     async def instance_outbox(self, request: web.Request) -> web.Response:

@@ -5,12 +5,15 @@ Activitypub.md section 1. Everything is answered without a signature: what is no
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from bridge.model.actor import ActorKind, Ghost
 from bridge.model.ids import ACTIVITYPUB, ObjectId
 from bridge.model.place import Community
 from bridge.ports import Node, Pages, Store
+from protocols.activitypub.admission import Admission
 from protocols.activitypub.answers import Form, answering, document, form_asked, moved, page, sentence
 from protocols.activitypub.collections import ID, Collections
 from protocols.activitypub.discovery import Discovery
@@ -26,7 +29,8 @@ _FORMER = {ActorKind.GROUP: "Group", ActorKind.SERVICE: "Service"}
 
 
 class Server:
-    """The routes of one node. `pages` None: people who ask with a browser are told so in a sentence; `remote` leads them home to follow."""
+    """The routes of one node. `pages` None: people who ask with a browser are told so in a sentence; `remote` leads them home to follow.
+    `admission`: who asks has to sign; None shows everything to everybody."""
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class Server:
         *,
         pages: Pages | None = None,
         remote: RemoteFollow | None = None,
+        admission: Admission | None = None,
     ) -> None:
         self._me = me
         self._store = store
@@ -44,6 +49,7 @@ class Server:
         self._discovery = discovery
         self._collections = Collections(me, store, publication)
         self._pages = pages
+        self._admission = admission
         self._faces = Faces(me, store, publication, pages, remote) if pages is not None and remote is not None else None
 
     def routes(self) -> list[web.RouteDef]:
@@ -55,13 +61,23 @@ class Server:
             web.get(PRIVACY, answering(self.privacy)),
             web.get(CONTACT, answering(self.contact)),
             web.get("/@{handle}", answering(self.by_handle)),
-            web.get(f"/{{kind:[cu]}}/{{id:{ID}}}", answering(self.actor)),
-            web.get(f"/o/{{id:{ID}}}", answering(self.post)),
-            web.get(f"/a/{{id:{ID}}}", answering(self.activity)),
-            web.get(f"/t/{{id:{ID}}}", answering(self.thread)),
             *([web.post("/follow", answering(self._faces.follow))] if self._faces is not None else []),
-            *self._collections.routes(),
+            web.get("/actor/outbox", answering(self._collections.instance_outbox)),
+            *(self._guarded(path, handle) for path, handle in self._shown()),
         ]
+
+    def _shown(self) -> list[tuple[str, Callable[[web.Request], Awaitable[web.Response]]]]:
+        """What tells of people, by address."""
+        return [
+            (f"/{{kind:[cu]}}/{{id:{ID}}}", self.actor),
+            (f"/o/{{id:{ID}}}", self.post),
+            (f"/a/{{id:{ID}}}", self.activity),
+            (f"/t/{{id:{ID}}}", self.thread),
+            *self._collections.shown(),
+        ]
+
+    def _guarded(self, path: str, handle: Callable[[web.Request], Awaitable[web.Response]]) -> web.RouteDef:
+        return web.get(path, answering(handle if self._admission is None else self._admission.guarded(handle)))
 
     # ------------------------------------------------------------------------------------------------------------- actors
 
