@@ -105,6 +105,11 @@ async def outside_findings(settings: Settings, client: Client, moments: Moments,
     for finding in actor_findings(shown, actor, await _inside(client, f"{door}/actor")):
         yield finding
     yield await _delivery(settings, client)
+    numbers = await _ask(client, f"{origin}/metrics", "text/plain", moments)
+    if isinstance(numbers, Asked) and b"folkmoot_" in numbers.body:
+        yield failure(
+            "proxy", f"{numbers.where} shows everybody what is for the operator alone.", "Let the proxy pass on `listen` and nothing else."
+        )
     host = settings.media_origin
     file = await _ask(client, f"{host}/media/{'a' * 26}.png", "image/*", moments)
     yield file if isinstance(file, Finding) else media_finding(file)
@@ -157,7 +162,10 @@ def _asked(url: str, answer: Answer) -> Asked:
 
 
 def _unreachable(error: Unreachable) -> str:
-    if "certificate" in error.private.lower() or "ssl" in error.private.lower():
+    # The client tells what the library raised by its name, and no more.
+    if "DNSError" in error.private:
+        return "See what is said of the name."
+    if "CertificateError" in error.private or "SSLError" in error.private:
         return "The certificate is not for this name, or out of date, or its chain is not complete. Renew it; Caddy does that by itself."
     return "Is the proxy running, and port 443 open? Some routers do not lead back in: then ask from another network."
 

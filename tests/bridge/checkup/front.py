@@ -27,6 +27,8 @@ class Front:
             return web.Response(status=413, text="<html>too large</html>")
         if "well-known" in self.faults and request.path.startswith("/.well-known/"):
             return web.Response(status=404, text="<html>not found</html>")
+        if "numbers" in self.faults and request.path == "/metrics":
+            return web.Response(text="folkmoot_queue_depth 7")
         if "files" in self.faults and request.path.startswith("/media/"):
             return web.Response(status=404, text="<html>not found</html>")
         if "keeps" in self.faults and request.path == "/" and request.path in self._kept:

@@ -18,6 +18,7 @@ from bridge.commands.founding import lay_out
 from bridge.founding import Answers, found_secrets, settings_for
 from bridge.homeserver import free_port
 from bridge.keyfiles import write_private
+from bridge.logs import configure
 from bridge.settings import ActivityPub, Listen, Settings
 from tests.bridge.checkup.front import Front, standing
 from tests.bridge.node import found_node, running_node
@@ -44,6 +45,7 @@ def run(folder: Path, *words: str) -> Result:
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    configure("error", form="text")  # what the node says is not to stand between what the command prints
     inner = free_port()
     answerable = ActivityPub(contact="mailto:ana@moot.example")
 
@@ -90,6 +92,7 @@ async def test_nothing_is_wrong_with_a_node_that_is_well(place: Place) -> None:
         ("small", Level.ERROR, "proxy", "takes no delivery of 1,000,000 bytes", "client_max_body_size"),
         ("well-known", Level.ERROR, "well-known", "is answered with 404", "pass every path"),
         ("files", Level.ERROR, "media", "and not by this node's files", "Host header unchanged"),
+        ("numbers", Level.ERROR, "proxy", "shows everybody what is for the operator alone", "and nothing else"),
         ("keeps", Level.ERROR, "proxy", "is text/html for people and text/html for software", "Vary: Accept"),
         ("headers", Level.WARNING, "proxy", "headers are lost: Vary, X-Content-Type-Options", "leave the node's headers alone"),
         ("type", Level.ERROR, "well-known", "WebFinger arrives as application/json", "pass every path"),
