@@ -65,6 +65,10 @@ NOTICES: Mapping[str, str] = {
         "📎 A file of yours stayed in the room.\n\n{why} On the fediverse your words say that there is a file, and where. "
         "This is said once; later files that cannot cross are shown in the same way."
     ),
+    "poll.not_carried": (
+        "📊 Votes in your poll stay in the room.\n\nOn the fediverse people see what you ask, what can be answered, and a link to where. "
+        "This is said once; later polls are shown in the same way."
+    ),
     # Taking back.
     "forget.going": (
         "Its copies are being taken back now, wherever we sent them, and we ask again for 30 days where nobody answers.\n\n"

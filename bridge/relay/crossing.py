@@ -30,7 +30,7 @@ from bridge.changes import (
 from bridge.logs import logger
 from bridge.model.actor import ActorKind
 from bridge.model.audience import meet
-from bridge.model.content import Boost, Edit, Message, Notice, Profile, Reaction, Retraction, tag_of
+from bridge.model.content import Boost, Edit, Message, Profile, Reaction, Retraction, tag_of
 from bridge.model.content.message import Attachment
 from bridge.model.content.release import Ending
 from bridge.model.event import Event, decode, encode, object_of
@@ -40,7 +40,6 @@ from bridge.model.place import Channel, Place, PlaceKind
 from bridge.model.record import Hold, KnownObject
 from bridge.moderation.holds import hold_of
 from bridge.moderation.telling import tell
-from bridge.moderation.wording import notice
 from bridge.norms.context import Context, Keep, Rank
 from bridge.norms.decision import Decision, Verdict
 from bridge.norms.judge import judge
@@ -49,6 +48,7 @@ from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.context import KEPT_CROSSING, Contexts, home_protocol, words_hash
 from bridge.relay.degrade import is_web, opened, pictured, signed, transformed
 from bridge.relay.keeping import Keeper, Keeping
+from bridge.relay.losses import Losses
 from bridge.relay.notices import Notices
 from bridge.relay.plan import Plan, plan, said, targets_of
 from bridge.relay.routes import Routes
@@ -61,7 +61,6 @@ MOST_AHEAD = timedelta(seconds=60)
 MOST_BRIDGES = 8
 """Of one room; there is rarely a second."""
 
-EVER = timedelta(days=36_500)
 REMEMBERED = timedelta(hours=24)
 """How long the loop guard knows words again, and how long a stranger who was told something is not told more (norms.md 3.2, 3.7)."""
 
@@ -93,6 +92,7 @@ class Crossing:
         self._routes = Routes(store, adapters)
         self._notices = notices
         self._keeper = keeper
+        self._losses = Losses(node, store, clock, notices)
 
     async def cross(
         self, event: Event, *, keep: Keep = Keep.UNSAID, hold: Hold | None = None, released: Ending | None = None
@@ -121,7 +121,7 @@ class Crossing:
             changes += await self._birth(event, decision, context, keeping)
             changes += keeping.changes
             changes += [AppendItem(item, now) for item in planned.items]
-            changes += await self._tell_of_files(event, keeping, channel)
+            changes += await self._losses.of(event, keeping, channel)
         if wait is not None or decision.mildest is Verdict.PASS:
             changes += [PutOmission(omission) for omission in planned.omissions]
         changes += await self._tell(event, decision, context.author.rank, channel)
@@ -305,25 +305,6 @@ class Crossing:
         changes += [PutOmission(omission) for omission in planned.omissions]
         changes.append(EndEvent(event.id, "crossed" if planned.items else "taken back"))
         return changes
-
-    async def _tell_of_files(self, event: Event, keeping: Keeping, channel: Channel) -> list[Change]:
-        """Why a file stayed, for the record each time, and to its author once per room. Of an emoji the name has crossed."""
-        message = said(event.content)
-        files = {attachment.url for attachment in message.attachments} if message is not None else set()
-        reasons = [why for source, why in keeping.left.items() if source in files]
-        if not reasons:
-            return []
-        code = "file.not_carried"
-        place = next((place.native for place in channel.places if place.kind is not PlaceKind.ROOM), event.place)
-        why = " ".join(dict.fromkeys(reasons))
-        changes: list[Change] = [PutOmission(Omission(event.id, place, code, f"A file stayed where it was sent. {why}"))]
-        person, now = event.author.native, self._clock.now()
-        told = derive(self._node.secret, "told", code, str(person), str(event.place))
-        if await self._store.decisions.relayed(told) or await self._store.directory.conversation(person) is None:
-            return changes
-        word = Notice(person, notice(code, (("why", why),)))
-        changes += await self._notices.items([word], event, event.community, now)
-        return [*changes, NoteRelayed(told, now + EVER)]
 
     async def _tell(self, event: Event, decision: Decision, rank: Rank, channel: Channel) -> list[Change]:
         if decision.explanation is None:

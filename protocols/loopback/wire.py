@@ -67,6 +67,7 @@ class Words(msgspec.Struct, frozen=True, omit_defaults=True):
     manner: Manner = Manner.TEXT
     emojis: tuple[Emoji, ...] = ()
     location: Location | None = None
+    poll: bool = False
 
 
 class Say(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="say"):

@@ -78,7 +78,10 @@ class Manner(enum.StrEnum):
 
 
 class Message(msgspec.Struct, frozen=True, tag="message"):
-    """`thread` is the object at the root of the conversation (None when this is one), `reply_to` the object answered."""
+    """`thread` is the object at the root of the conversation (None when this is one), `reply_to` the object answered.
+
+    `poll`: it asks people to choose, which they can where it was asked and nowhere else.
+    """
 
     text: RichText
     reply_to: ObjectId | None = None
@@ -91,6 +94,7 @@ class Message(msgspec.Struct, frozen=True, tag="message"):
     manner: Manner = Manner.TEXT
     emojis: tuple[Emoji, ...] = ()
     location: Location | None = None
+    poll: bool = False
 
     @property
     def is_empty(self) -> bool:

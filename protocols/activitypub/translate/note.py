@@ -123,6 +123,7 @@ def read_message(said: Thing, people: People, *, reply_to: ObjectId | None, thre
         attachments=read_attachments(said, sensitive=sensitive) + (read_played(said, sensitive=sensitive) if said.type in _PLAYED else ()),
         emojis=read_emojis(said, text.plain, title or ""),
         location=location,
+        poll=bool(_options(said)),
     )
 
 

@@ -45,6 +45,7 @@ def read_words(words: Words, refs: Refs, *, reply_to: ObjectId | None = None, th
         manner=words.manner,
         emojis=words.emojis,
         location=words.location,
+        poll=words.poll,
     )
 
 
@@ -80,6 +81,7 @@ def write_words(message: Message, refs: Refs) -> Words:
         manner=message.manner,
         emojis=message.emojis,
         location=message.location,
+        poll=message.poll,
     )
 
 

@@ -40,7 +40,7 @@ def read(frame: Frame, refs: Refs) -> Reading:
         return Ignored("a poll without a question: it was taken back, or was never whole")
     if relation is None or not changes:
         standing = read_relation(frame, refs, relation)
-        message = Message(text=text, reply_to=standing.reply_to, thread=standing.thread)
+        message = Message(text=text, reply_to=standing.reply_to, thread=standing.thread, poll=True)
         return make(frame, message, author_of(frame, refs), mark=content.mark, thread=standing.native)
     target = aim(frame, refs, relation.event_id)
     if target is None:
@@ -49,7 +49,7 @@ def read(frame: Frame, refs: Refs) -> Reading:
     if known is not None and known.author != Native(MATRIX, frame.raw.sender):
         return Ignored("an edit by somebody who did not write it", refused=True)
     standing = Standing(known.reply_to, known.thread) if known is not None else Standing()
-    message = Message(text=text, reply_to=standing.reply_to, thread=standing.thread)
+    message = Message(text=text, reply_to=standing.reply_to, thread=standing.thread, poll=True)
     return make(frame, Edit(target=target.id, message=message), author_of(frame, refs), mark=content.mark)
 
 

@@ -138,6 +138,17 @@ async def test_a_file_that_cannot_cross_is_a_line_and_its_author_is_told_once(st
     assert [[one.code for one in record.omissions] for record in records] == [["file.not_carried"]] * 3
 
 
+async def test_whoever_asks_people_to_choose_is_told_once_that_votes_stay(studio: Studio) -> None:
+    await studio.opted_in("lena")
+    for number in range(3):
+        await studio.append("lena", Message(from_plain(f"When? {number}"), poll=True), f"poll {number}")
+    await studio.later()
+    assert len(await studio.messages()) == 3
+    assert len([text for text in await studio.told("lena") if "Votes in your poll stay in the room." in text]) == 1
+    records = [record for record in await studio.records() if record.kind == "message"]
+    assert [[one.code for one in record.omissions] for record in records] == [["poll.not_carried"]] * 3
+
+
 async def test_a_custom_emoji_is_served_and_goes_with_its_words(studio: Studio) -> None:
     await studio.opted_in("lena")
     blob = Emoji("blob", "mxc://hs.example/blob")
