@@ -90,7 +90,7 @@ class ActivityPubAdapter:
         self._sender = Sender(knocking, self.signers, self.fetcher, directory=store.directory, me=node, clock=clock)
         self._ghosts = Ghosts(node, store.directory, self.signers, clock)
         homeserver = settings.matrix.server_name if settings.matrix is not None else ""
-        self._publication = Publication(node, store, self.signers, fill, server_name=homeserver)
+        self._publication = Publication(node, store, self.signers, fill, clock, server_name=homeserver)
         bridged = (ACTIVITYPUB, MATRIX) if settings.matrix is not None else (ACTIVITYPUB,)
         discovery = Discovery(node, store, clock, version=version, contact=settings.activitypub.contact, bridged=bridged)
         self.keyring = Keyring(store.keys, self.fetcher.document, clock, node)

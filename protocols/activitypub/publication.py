@@ -7,7 +7,7 @@ What was taken back is told apart from what never was. Nobody who asks makes us 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -22,10 +22,11 @@ from bridge.model.ids import ACTIVITYPUB, MATRIX, OURS, CommunityId, EventId, It
 from bridge.model.item import Item
 from bridge.model.place import Community, Join, PlaceKind
 from bridge.model.record import KnownObject
-from bridge.ports import Node, Store
+from bridge.ports import Clock, Node, Store
 from bridge.refs import Need, Refs, Wire
 from protocols.activitypub.documents import group_actor, instance_actor, person_actor
 from protocols.activitypub.ids import group_url, instance_url, is_ours, native, object_url
+from protocols.activitypub.recent import Recent
 from protocols.activitypub.signers import Signers
 from protocols.activitypub.translate.outgoing import Lack
 from protocols.activitypub.translate.write import deed_of, document_of, write
@@ -41,6 +42,11 @@ PASSED_ON = frozenset({"wrap", "boost", "update"})
 """Forms that everybody hears under an item's id; `accept` and `say` are for one person."""
 
 MOST_ROUNDS = 20
+
+MOST_KEPT = 1_024
+"""Posts whose bytes are at hand, about 3 kB each."""
+KEPT_FOR = timedelta(seconds=60)
+"""For what else they name (who is mentioned, what is answered); others may keep what they fetched for three times as long."""
 
 _Made = TypeVar("_Made")
 
@@ -61,15 +67,27 @@ class Shown(msgspec.Struct, frozen=True):
     note: Document
 
 
+class _Kept(msgspec.Struct, frozen=True):
+    """Bytes made before. They stand while what is known of the object and its author's actor are the same, and never for longer than `until`."""
+
+    known: KnownObject
+    author: Ghost | None
+    until: datetime
+    note: bytes
+    create: bytes
+
+
 class Publication:
     """`server_name`: of our homeserver, for the address of a public room; "" without Matrix."""
 
-    def __init__(self, me: Node, store: Store, signers: Signers, fill: Fill, *, server_name: str = "") -> None:
+    def __init__(self, me: Node, store: Store, signers: Signers, fill: Fill, clock: Clock, *, server_name: str = "") -> None:
         self._me = me
         self._store = store
         self._signers = signers
         self._fill = fill
+        self._clock = clock
         self._server_name = server_name
+        self._kept: Recent[_Kept] = Recent(MOST_KEPT)
 
     # ------------------------------------------------------------------------------------------------------------- actors
 
@@ -120,6 +138,29 @@ class Publication:
         note = await self._made(lambda refs: document_of(_as_shown(known, event), group, refs, self._me))
         return Shown(known, event, group, note) if note is not None else None
 
+    async def note(self, object_id: ObjectId) -> bytes | Ended | None:
+        """The bytes of something said, as it is now. A boost brings a thousand servers within a minute, and they are made once for all."""
+        kept = await self._bytes(object_id)
+        return kept.note if isinstance(kept, _Kept) else kept
+
+    async def _bytes(self, object_id: ObjectId) -> _Kept | Ended | None:
+        known = await self.known(object_id)
+        if known is None or known.kind != "message":
+            return None
+        if known.retracted_at is not None:
+            return Ended("Note", known.retracted_at)
+        author = await self._store.directory.ghost_of(ACTIVITYPUB, known.author)
+        kept = self._kept.get(object_id)
+        if kept is not None and (kept.known, kept.author) == (known, author) and self._clock.now() < kept.until:
+            return kept
+        shown = await self.message(object_id)
+        if not isinstance(shown, Shown):
+            self._kept.forget(object_id)
+            return shown
+        create = await self._deed(shown.event, shown.group)
+        made = _Kept(shown.known, author, self._clock.now() + KEPT_FOR, encode(shown.note), create or b"")
+        return self._kept.put(object_id, made)
+
     async def group_of(self, known: KnownObject) -> Native:
         """The group it was said in there: ours, or the one on another server that its channel is linked to."""
         channel = await self._store.directory.channel(known.channel)
@@ -142,6 +183,9 @@ class Publication:
 
     async def activity(self, tail: str) -> bytes | Ended | None:
         """At `/a/{tail}`: what a place said to everybody (an item id), or what a person did (an event id)."""
+        kept = self._kept.get(tail)
+        if kept is not None:
+            return await self._done_by_a_person(EventId(tail))
         said = await self._said_by_a_place(ItemId(tail))
         return said if said is not None else await self._done_by_a_person(EventId(tail))
 
@@ -175,11 +219,11 @@ class Publication:
         return await self._written(item, seen)
 
     async def _done_by_a_person(self, event_id: EventId) -> bytes | Ended | None:
-        message = await self.message(ObjectId(event_id))
+        message = await self._bytes(ObjectId(event_id))
         if isinstance(message, Ended):
             return Ended("Create", message.at)
         if message is not None:
-            return await self._deed(message.event, message.group)
+            return message.create or None
         event = await self._store.journal.event(event_id)
         if event is None or event.author.native.protocol == ACTIVITYPUB:
             return None

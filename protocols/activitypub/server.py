@@ -142,15 +142,22 @@ class Server:
         if form is Form.NEITHER:
             return self._nothing_for(request)
         object_id = ObjectId(request.match_info["id"])
+        if form is Form.ACTIVITY:
+            return await self._note(request, object_id)
         found = await self._publication.message(object_id)
-        url = object_url(self._me, object_id)
         if found is None:
             return sentence(404, "There is no such post.")
         if isinstance(found, Ended):
-            return self._ended(request, url, found, "This post was taken back.")
-        if form is Form.ACTIVITY:
-            return document(request, found.note)
+            return sentence(410, "This post was taken back.")
         return await self._faces.post(found) if self._faces is not None else self._nothing_for(request)
+
+    async def _note(self, request: web.Request, object_id: ObjectId) -> web.Response:
+        found = await self._publication.note(object_id)
+        if found is None:
+            return sentence(404, "There is no such post.")
+        if isinstance(found, Ended):
+            return document(request, tombstone(object_url(self._me, object_id), found.former, found.at), status=410)
+        return document(request, found)
 
     async def thread(self, request: web.Request) -> web.Response:
         """A whole conversation. Its root may be a post of somebody elsewhere."""

@@ -22,6 +22,7 @@ from bridge.model.record import Follow
 from bridge.model.richtext import RichText, from_plain
 from bridge.web.pages import SitePages
 from protocols.activitypub.ids import native
+from protocols.activitypub.publication import KEPT_FOR
 from protocols.activitypub.translate.actor import actor_from_document
 from tests.bridge.net.street import Street
 from tests.protocols.activitypub.house import ACTIVITY, BROWSER, House, ghost_for, open_house
@@ -256,11 +257,41 @@ async def test_a_get_never_makes_us_ask_another_server(house: House, connections
     connections.clear()
     assert (await house.document(f"/o/{known.id}"))["tag"] == []
     await house.commit(PutActor(SAM, NOW - timedelta(days=30)))
+    house.clock.forward(KEPT_FOR.total_seconds())
     assert [tag["href"] for tag in (await house.document(f"/o/{known.id}"))["tag"]] == [SAM.native.id]
     assert connections == []
 
 
 # --------------------------------------------------------------------------------------------------------- activities
+
+
+async def test_a_thousand_servers_that_ask_for_one_post_cost_one_rendering(house: House) -> None:
+    """After a boost they all come within a minute (activitypub.md 5.5)."""
+    known = await house.said("hello")
+    first = await house.ask(f"/o/{known.id}")
+    wanted = len(house.asked)
+    for path in (f"/o/{known.id}", f"/a/{known.id}", f"/o/{known.id}"):
+        assert (await house.ask(path)).status == 200
+    assert len(house.asked) == wanted
+    again = await house.ask(f"/o/{known.id}", {**ACTIVITY, "If-None-Match": first.headers["ETag"]})
+    assert (again.status, await again.read()) == (304, b"")
+
+
+async def test_what_is_at_hand_is_never_older_than_what_was_said(house: House) -> None:
+    known = await house.said("helo")
+    paths = (f"/o/{known.id}", f"/a/{known.id}")
+    tags = {path: (await house.ask(path)).headers["ETag"] for path in paths}
+    await house.changed(known, "hello")
+    for path in paths:
+        answer = await house.ask(path, {**ACTIVITY, "If-None-Match": tags[path]})
+        assert (answer.status, "hello" in await answer.text()) == (200, True)
+    await house.commit(Retract(known.id, known.native, NOW))
+    assert [(await house.ask(path)).status for path in paths] == [410, 410]
+    other = await house.said("bye", name="$bye")
+    assert (await house.ask(f"/o/{other.id}")).status == 200
+    await house.commit(EndGhost(ANA_GHOST.native, NOW))
+    assert (await house.ask(f"/o/{other.id}")).status == 404
+    assert (await house.ask(f"/a/{other.id}")).status == 404
 
 
 async def test_a_create_is_served_with_the_words_as_they_are_now(house: House) -> None:
