@@ -65,6 +65,10 @@ NOTICES: Mapping[str, str] = {
         "📎 A file of yours stayed in the room.\n\n{why} On the fediverse your words say that there is a file, and where. "
         "This is said once; later files that cannot cross are shown in the same way."
     ),
+    "file.undescribed": (
+        "🖼 Your picture crossed without a description.\n\nA few words as its caption let everyone know what it shows, "
+        "also those who cannot see it. This is said at most once in thirty days, and nothing ever waits for it."
+    ),
     "poll.not_carried": (
         "📊 Votes in your poll stay in the room.\n\nOn the fediverse people see what you ask, what can be answered, and a link to where. "
         "This is said once; later polls are shown in the same way."

@@ -1,4 +1,4 @@
-"""What of somebody's words stayed where they were said: recorded each time, and told to them once per room."""
+"""What of somebody's words stayed where they were said, recorded each time and told to them once per room; and what they could add."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Final
 
 from bridge.changes import Change, NoteRelayed, PutOmission
-from bridge.model.content import Notice
+from bridge.model.content import Message, Notice
+from bridge.model.content.message import Attachment
 from bridge.model.event import Event
 from bridge.model.ids import derive
 from bridge.model.item import Omission
@@ -21,6 +22,9 @@ from bridge.relay.plan import said
 __all__ = ["Losses"]
 
 EVER: Final = timedelta(days=36_500)
+
+AGAIN: Final = timedelta(days=30)
+"""How long somebody is not asked for descriptions again (norms.md N08, `alt_nudge_days`)."""
 
 
 class Losses:
@@ -45,14 +49,24 @@ class Losses:
         if message.poll:
             word = notice("poll.not_carried")
             changes += await self._told(event, channel, "poll.not_carried", "Votes in a poll stay where it was asked.", word)
+        if isinstance(event.content, Message) and any(_is_undescribed(keeping.shown.get(file.url)) for file in message.attachments):
+            # Asked for, never waited for: the picture has crossed (N08).
+            changes += await self._once(event, "file.undescribed", "", AGAIN, notice("file.undescribed"))
         return changes
 
     async def _told(self, event: Event, channel: Channel, code: str, text: str, word: RichText) -> list[Change]:
         place = next((place.native for place in channel.places if place.kind is not PlaceKind.ROOM), event.place)
-        changes: list[Change] = [PutOmission(Omission(event.id, place, code, text))]
+        return [PutOmission(Omission(event.id, place, code, text)), *await self._once(event, code, str(event.place), EVER, word)]
+
+    async def _once(self, event: Event, code: str, where: str, time: timedelta, word: RichText) -> list[Change]:
+        """To its author, where they talk with the bridge already, and not again for so long."""
         person, now = event.author.native, self._clock.now()
-        told = derive(self._node.secret, "told", code, str(person), str(event.place))
+        told = derive(self._node.secret, "told", code, str(person), where)
         if await self._store.decisions.relayed(told) or await self._store.directory.conversation(person) is None:
-            return changes
-        changes += await self._notices.items([Notice(person, word)], event, event.community, now)
-        return [*changes, NoteRelayed(told, now + EVER)]
+            return []
+        said_once = await self._notices.items([Notice(person, word)], event, event.community, now)
+        return [*said_once, NoteRelayed(told, now + time)]
+
+
+def _is_undescribed(shown: Attachment | None) -> bool:
+    return shown is not None and shown.media_type.startswith("image/") and not shown.description

@@ -19,6 +19,7 @@ from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, Native, ObjectId, ev
 from bridge.model.richtext import from_plain
 from bridge.relay.context import words_hash
 from bridge.relay.keeping import Bounds, Keeper
+from bridge.relay.losses import AGAIN
 from bridge.relay.relay import Relay
 from storage.files import FolderFiles
 from tests.bridge.media.pictures import FILM, png
@@ -136,6 +137,27 @@ async def test_a_file_that_cannot_cross_is_a_line_and_its_author_is_told_once(st
     assert "It is no picture, film or recording." in told[0]
     records = [record for record in await studio.records() if record.kind == "message"]
     assert [[one.code for one in record.omissions] for record in records] == [["file.not_carried"]] * 3
+
+
+async def test_whoever_shows_a_picture_without_a_description_is_asked_for_one_once_in_thirty_days(studio: Studio) -> None:
+    await studio.opted_in("lena")
+
+    async def asked() -> int:
+        return len([text for text in await studio.told("lena") if "crossed without a description" in text])
+
+    await studio.say("lena", "described", PHOTO)
+    await studio.later()
+    assert await asked() == 0
+    bare = msgspec.structs.replace(PHOTO, description="")
+    for number in range(2):
+        await studio.say("lena", f"bare {number}", bare)
+    await studio.later()
+    assert await asked() == 1
+    assert len(await studio.messages()) == 3, "and nothing waited"
+    studio.clock.forward(AGAIN.total_seconds())
+    await studio.say("lena", "bare again", bare)
+    await studio.later()
+    assert await asked() == 2
 
 
 async def test_whoever_asks_people_to_choose_is_told_once_that_votes_stay(studio: Studio) -> None:
