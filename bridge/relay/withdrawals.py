@@ -34,7 +34,7 @@ BATCH = 100
 """Retractions in one transaction."""
 
 MOST_HOLDS = 500
-LOOKS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=5))
+LOOKS = (timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=60))
 """When it is looked whether the servers have answered; at the last look the receipt is given anyhow."""
 
 PATIENCE = timedelta(minutes=30)

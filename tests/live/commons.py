@@ -44,6 +44,16 @@ class Member(MatrixPerson):
         """Any event; its id."""
         return await self._send(room, kind, content)
 
+    async def upload(self, body: bytes, media_type: str) -> str:
+        """A file for the homeserver; its `mxc://` address."""
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": media_type}
+        async with self._session.post(f"{self._url}/_matrix/media/v3/upload", data=body, headers=headers) as answer:
+            return str((await answer.json())["content_uri"])
+
+    def talk(self, bot: str) -> str:
+        """Where the bot talks with this person alone."""
+        return next(room for room, known in self._rooms.items() if known.names and set(known.names) <= {bot, self.id})
+
     async def people(self, room: str) -> list[str]:
         """Everybody who is in the room."""
         return list((await self._ask("GET", f"/rooms/{room}/joined_members", None))["joined"])
@@ -76,9 +86,10 @@ class Commons:
         port: int = 0,
         database: str = "",
         roles: Sequence[str] = ("all",),
+        change: Callable[[Settings], Settings] = lambda settings: settings,
     ) -> None:
         """`peers`: further origins that the node may meet; `port`: of the node, 0 for a free one. `database`: the address of a PostgreSQL
-        database, where the node may be several processes, one for each of `roles`."""
+        database, where the node may be several processes, one for each of `roles`. `change` sees the settings last."""
         self.homeserver = Homeserver(folder / "synapse")
         self.node: FolkmootNode
         self._folder = folder
@@ -91,6 +102,7 @@ class Commons:
         self._port = port
         self._database = database
         self._roles = roles
+        self._change = change
 
     async def __aenter__(self) -> Self:
         try:
@@ -111,7 +123,7 @@ class Commons:
             homeserver=self.homeserver,
             peers=peers,
             port=self._port,
-            change=lambda settings: hasty(settings, self._database),
+            change=lambda settings: self._change(hasty(settings, self._database)),
             roles=self._roles,
         )
         for entrance in _entrances(self.node):
