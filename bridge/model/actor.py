@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from datetime import datetime
 
 import msgspec
@@ -25,6 +26,14 @@ class Mark(enum.StrEnum):
     NOBRIDGE = "nobridge"
     NOBOT = "nobot"
     NOINDEX = "noindex"
+
+
+_SAYS = {mark: re.compile(rf"(?<![\w&/#])#{mark.value}(?![\w-])", re.IGNORECASE) for mark in (Mark.NOBRIDGE, Mark.NOBOT)}
+
+
+def marks_in(*texts: str) -> frozenset[Mark]:
+    """What a name or a profile says about being bridged, by hashtag."""
+    return frozenset(mark for mark, said in _SAYS.items() if any(said.search(text) for text in texts))
 
 
 class Actor(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from bridge.model.place import Community, Place, PlaceKind, ceiling
 from bridge.model.record import Hold, KnownObject
 from bridge.model.richtext import RichText
 from bridge.moderation.handles import default_handle
-from bridge.moderation.wording import LEVELS, STATES, notice, room_words
+from bridge.moderation.wording import LEVELS, STATES, counted, notice, room_words
 from bridge.norms.context import Consent, Crossing
 from bridge.norms.wording import line
 
@@ -236,3 +236,15 @@ def _in_the_rooms(facts: LookFacts) -> tuple[str, Mapping[str, str]]:
         "community": line(facts.community.name) or facts.community.handle,
     }
     return ("look.rooms" if ghost is not None else "look.rooms_before"), args
+
+
+def welcome(person: Native, community: Community, group: str, rooms: Sequence[Place]) -> Notice:
+    """To somebody on the group's own network who has just come: what this is, who can read it, how to leave."""
+    told = " ".join(room_words(room) for room in rooms[:_MOST_ROOMS]) or "No room is linked yet."
+    args = {"group": group, "community": line(community.name) or community.handle, "rooms": told}
+    return Notice(person, notice("look.welcome", args.items()))
+
+
+def marked(person: Native, crossed: int) -> Notice:
+    """To somebody whose profile has begun to ask not to be bridged."""
+    return Notice(person, notice("look.marked", (("crossed", counted(crossed, "message", "messages")),)))

@@ -148,6 +148,15 @@ NOTICES: Mapping[str, str] = {
         "🪞 In the rooms of {community} you are nobody yet.\n\nWhat you address to the group would appear there under “{name}”, picture: "
         "{picture}. {rooms} `!cross off` keeps you out."
     ),
+    "look.welcome": (
+        "👋 {group} is one conversation with Matrix: what you post to it or answer in it also appears in its rooms, under your name. {rooms}\n\n"
+        "To leave, unfollow. Answer `cross off` to keep your posts on the fediverse, `look` to see how you look there, "
+        "`forget me` to take everything back."
+    ),
+    "look.marked": (
+        "🏠 Your profile asks not to be bridged, so nothing new of yours crosses.\n\nWhat is there already stays ({crossed}). "
+        "Answer `forget me` and it is taken back."
+    ),
     # Names.
     "handle.shape": (
         "`{handle}` does not work as a name on the fediverse. Small letters, digits and _ do, with dots or dashes between them, "

@@ -40,6 +40,7 @@ from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.notices import Notices
 from bridge.relay.plan import person_roster, place_roster, plan
 from bridge.relay.routes import Routes
+from bridge.relay.welcomes import Welcomes
 
 __all__ = ["Memberships"]
 
@@ -54,13 +55,16 @@ MOST_OBJECTS = 100_000
 class Memberships:
     """`change` for a Membership, `ended` for a Profile that has ended, `spread` for one that names no community."""
 
-    def __init__(self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], clock: Clock, *, notices: Notices) -> None:
+    def __init__(
+        self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], clock: Clock, *, notices: Notices, welcomes: Welcomes
+    ) -> None:
         self._node = node
         self._store = store
         self._adapters = adapters
         self._clock = clock
         self._routes = Routes(store, adapters)
         self._notices = notices
+        self._welcomes = welcomes
 
     async def change(self, event: Event, content: Membership) -> list[Change]:
         """Raises StorageError."""
@@ -119,7 +123,9 @@ class Memberships:
             return [PutOmission(Omission(event.id, event.place, "follow.nowhere", text)), EraseEvent(event.id, "refused")]
         follow = Follow(content.subject, content.target, content.request, event.received_at, accepted=self._clock.now())
         changes: list[Change] = [PutFollow(follow), JoinRoster(roster, destination, content.subject)]
-        return [*changes, *await self._answered(event, self._own)]
+        answered = await self._answered(event, self._own)
+        greeted = await self._welcomes.greet(event, self._clock.now()) if content.target == event.place else []
+        return [*changes, *answered, *greeted]
 
     async def _follows(self, event: Event, content: Membership) -> list[Change]:
         """One of our people follows, or leaves, the group elsewhere that carries this conversation."""

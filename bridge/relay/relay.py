@@ -62,6 +62,7 @@ from bridge.relay.notices import Notices
 from bridge.relay.orders import Orders
 from bridge.relay.own import Own
 from bridge.relay.plan import place_roster
+from bridge.relay.welcomes import Welcomes
 from bridge.relay.withdrawals import Withdrawals
 
 __all__ = ["Relay"]
@@ -112,7 +113,8 @@ class Relay:
             keeper=keeper,
         )
         self._echoes = Echoes(node, store, adapters, clock)
-        self._memberships = Memberships(node, store, adapters, clock, notices=self._notices)
+        self._welcomes = Welcomes(node, store, notices=self._notices)
+        self._memberships = Memberships(node, store, adapters, clock, notices=self._notices, welcomes=self._welcomes)
         self._withdrawals = Withdrawals(node, store, adapters, clock, notices=self._notices, terms=terms or Terms())
         self._orders = Orders(
             node,
@@ -210,7 +212,9 @@ class Relay:
     async def _changes(self, event: Event) -> list[Change]:
         content = event.content
         match content:
-            case Message() | Edit() | Boost():
+            case Message():
+                return [*await self._crossing.cross(event), *await self._welcomes.greet(event, self._clock.now())]
+            case Edit() | Boost():
                 return await self._crossing.cross(event)
             case Reaction():
                 keep = mark_of(content.key)
@@ -220,8 +224,10 @@ class Relay:
                 return await self._crossing.take_back(event, content)
             case Profile() if not event.community:
                 return await self._memberships.spread(event, content)
+            case Profile() if content.ended:
+                return await self._memberships.ended(event, content)
             case Profile():
-                return await self._memberships.ended(event, content) if content.ended else await self._crossing.cross(event)
+                return [*await self._crossing.cross(event), *await self._welcomes.refused(event, content, self._clock.now())]
             case Membership():
                 return await self._memberships.change(event, content)
             case Command():

@@ -5,12 +5,11 @@ Activitypub.md 1.5, 3.16. The handle is the one its own server would answer WebF
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-from bridge.model.actor import Actor, ActorKind, Mark
-from bridge.model.ids import Native
-from protocols.activitypub.ids import host_of, native
+from bridge.model.actor import Actor, ActorKind, Mark, marks_in
+from bridge.model.ids import TERMS, Native
+from protocols.activitypub.ids import PUBLIC, host_of, native
 from protocols.activitypub.translate.thing import Thing
 from protocols.activitypub.wire import moment_of
 from protocols.htmltree import scrub
@@ -23,7 +22,9 @@ _KINDS = {
     "Service": ActorKind.SERVICE,
     "Application": ActorKind.APPLICATION,
 }
-_SAYS = {Mark.NOBRIDGE: re.compile(r"#nobridge\b", re.IGNORECASE), Mark.NOBOT: re.compile(r"#nobot\b", re.IGNORECASE)}
+_BRIDGEABLE = ("bridgeable", f"{TERMS}bridgeable", "folkmoot:bridgeable")
+"""FEP-0036, and our own term for the same."""
+
 MOST_NAME = 100
 RFC9421 = "https://datatracker.ietf.org/doc/html/rfc9421"
 """The name that FEP-844e gives to it."""
@@ -41,8 +42,10 @@ def actor_from_document(document: Mapping[str, object]) -> Actor | None:
     bio = from_html(seen.text("summary"), mention=_nobody)[0]
     endpoints = seen.thing("endpoints")
     shared = (endpoints.one_id("sharedInbox") if endpoints else "") or seen.one_id("sharedInbox")
-    marks = {mark for mark, said in _SAYS.items() if said.search(bio.plain)}
-    if seen.flag("indexable") is False:
+    marks = set(marks_in(bio.plain, _line(seen.text("name"))))
+    if any(seen.flag(name) is False for name in _BRIDGEABLE):
+        marks.add(Mark.NOBRIDGE)
+    if seen.flag("indexable") is not True or not _searchable(seen):
         marks.add(Mark.NOINDEX)
     picture = seen.thing("icon")
     avatar = picture.one_id("url") if picture else ""
@@ -61,6 +64,11 @@ def actor_from_document(document: Mapping[str, object]) -> Actor | None:
         marks=frozenset(marks),
         joined_network=moment_of(seen.text("published")),
     )
+
+
+def _searchable(seen: Thing) -> bool:
+    """FEP-268d: where it is said who may search, only everybody is everybody."""
+    return "searchableBy" not in seen.members or PUBLIC in seen.ids("searchableBy")
 
 
 def reads_rfc9421(seen: Thing) -> bool:

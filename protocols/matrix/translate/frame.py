@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from bridge.model.actor import Actor, ActorKind
+from bridge.model.actor import Actor, ActorKind, marks_in
 from bridge.model.audience import Audience
 from bridge.model.content import Content
 from bridge.model.event import Event, Provenance
@@ -76,6 +76,7 @@ def account(user: str, name: str | None = None, avatar: str | None = None) -> Ac
         kind=ActorKind.SERVICE if user.startswith("@_") else ActorKind.PERSON,
         url=actor_link(user),
         avatar=avatar if avatar and avatar.startswith("mxc://") else None,
+        marks=marks_in(shown),
     )
 
 

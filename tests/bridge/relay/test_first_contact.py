@@ -16,7 +16,7 @@ async def test_a_follow_is_accepted_at_once_and_the_follower_hears_what_comes(ho
     sam = await house.stranger("sam")
     request = await house.follow(sam)
 
-    assert await house.forms("https://a.example/u/sam/inbox") == ["accept:membership"]
+    assert await house.forms("https://a.example/u/sam/inbox") == ["accept:membership", "say:notice"]
     follow = await house.store.directory.follow(sam.native, (await house.group()).native)
     assert follow is not None
     assert follow.request == request
