@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bridge.homeserver import Homeserver
+from tests.live.commons import Commons
+from tests.live.fediverse import FediverseServer
 from tests.live.node import FolkmootNode, NodeFailed
 
 
@@ -37,3 +42,58 @@ async def test_a_node_beside_a_real_homeserver_is_found_well_and_told_of_when_it
             await node.command("check")
     finally:
         await homeserver.stop()
+
+
+@pytest.fixture
+async def far() -> AsyncIterator[FediverseServer]:
+    async with FediverseServer() as server:
+        yield server
+
+
+def about(server: FediverseServer, words: str) -> set[tuple[str, str]]:
+    """Every activity that was sent and says this: its kind and its id, and whose it passes on."""
+    return {(act["type"], act["id"]) for act in server.received if words in json.dumps(act)}
+
+
+async def status(url: str) -> int:
+    async with aiohttp.ClientSession(headers={"Accept": "application/activity+json"}) as visitor, visitor.get(url) as answer:
+        return answer.status
+
+
+@pytest.mark.timeout(180)
+async def test_a_restored_node_catches_up_with_its_rooms_under_the_same_ids(tmp_path: Path, far: FediverseServer) -> None:
+    """What was said and taken back since the backup comes from the rooms' own history; whoever heard it already hears nothing new."""
+    async with Commons(tmp_path, [far]) as commons:
+        ana = await commons.member("ana", "Ana")
+        await commons.reader(far, "sam")
+        early = await ana.say(commons.room, "said before the backup")
+        (act, *_) = await far.until(
+            lambda: [act for act in far.acts() if act["type"] == "Create" and "before the backup" in json.dumps(act)]
+        )
+        early_post = act["object"]["id"]
+        await commons.node.command("backup", str(tmp_path / "copy"))
+        await ana.say(commons.room, "said since the backup")
+        (act, *_) = await far.until(
+            lambda: [act for act in far.acts() if act["type"] == "Create" and "since the backup" in json.dumps(act)]
+        )
+        late_post = act["object"]["id"]
+        await ana.take_back(commons.room, early)
+        await far.until(lambda: [act for act in far.acts() if act["type"] == "Delete" and early_post in json.dumps(act)])
+        heard = {words: about(far, words) for words in ("since the backup", early_post)}
+
+        commons.node.kill()
+        await asyncio.to_thread(commons.node.settings.data.rename, tmp_path / "lost")
+        far.received.clear()
+        await commons.node.command("restore", str(tmp_path / "copy"))
+        await commons.node.start()
+        await far.until(
+            lambda: (
+                about(far, "since the backup") and [act for act in far.acts() if act["type"] == "Delete" and early_post in json.dumps(act)]
+            )
+        )
+
+        assert (await status(late_post), await status(early_post)) == (200, 410)
+        assert about(far, "since the backup") <= heard["since the backup"]
+        assert {one for one in about(far, early_post) if one[0] == "Delete"} <= heard[early_post]
+        await ana.say(commons.room, "said after it was restored")
+        await far.until(lambda: about(far, "after it was restored"))
