@@ -29,24 +29,26 @@ COPY: Final = "copy"
 class Pair:
     """`first` carries the room; `second` runs on the same homeserver, under another name, and is asked to carry it too."""
 
-    def __init__(self, first: Commons, second: FolkmootNode, near: FediverseServer) -> None:
+    def __init__(self, first: Commons, second: FolkmootNode, near: FediverseServer, far: FediverseServer) -> None:
         self.first = first
         self.second = second
         self.near = near
+        self.far = far
 
-    async def link(self) -> None:
-        """The second node's community takes the room and follows the first one's group."""
+    async def link(self, *, group: bool = True) -> None:
+        """The second node's community takes the room and, with `group`, follows the first one's."""
         async with self.second.operations() as operations:
             await operations.community_link(handle=COPY, place=self.first.room)
-            await operations.community_link(handle=COPY, place=self.first.node.handle(HANDLE))
+            if group:
+                await operations.community_link(handle=COPY, place=self.first.node.handle(HANDLE))
 
-    async def force(self) -> None:
+    async def force(self, *, group: bool = True) -> None:
         """Switched on as an operator would, in the settings file."""
         await self.second.stop()
         path = self.second.folder / "folkmoot.toml"
         path.write_text(path.read_text().replace("[development]\n", "[development]\nshared_rooms = true\n"))
         await self.second.start()
-        await self.link()
+        await self.link(group=group)
 
     async def ended(self, kind: str, count: int, seconds: float = 30.0) -> Sequence[Record]:
         """What the second node decided about so many events of a kind that it heard in the room or from the group."""
@@ -69,7 +71,7 @@ def _second(settings: Settings) -> Settings:
 
 @pytest.fixture
 async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
-    async with FediverseServer() as near:
+    async with FediverseServer() as near, FediverseServer() as far:
         port = free_port()
         own = f"http://127.0.0.1:{port}"
         second_port = free_port()
@@ -78,14 +80,14 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
             FolkmootNode.found,
             tmp_path / "second",
             homeserver=first.homeserver,
-            peers=[own, near.origin],
+            peers=[own, near.origin, far.origin],
             port=second_port,
             change=_second,
         )
         async with first, second:
             async with second.operations() as operations:
                 await operations.community_create(handle=COPY, name="The Copy")
-            yield Pair(first, second, near)
+            yield Pair(first, second, near, far)
 
 
 def bodies(events: Sequence[dict[str, Any]], words: str) -> list[dict[str, Any]]:
@@ -146,6 +148,42 @@ async def test_two_nodes_in_one_room_give_everybody_everything_once(pair: Pair) 
     assert bodies(await bo.history(pair.first.room), "soup") == []
     assert len({act["id"] for act in pair.near.acts() if act.get("type") == "Delete"}) == 1, "a delete travels once"
     assert len(pair.near.received) - before <= 6 * 6, "nothing grows: six events, six deliveries each at most"
+
+
+async def test_two_groups_of_one_room_are_each_heard_once_by_those_who_follow_them(pair: Pair) -> None:
+    """Forced: the second node keeps a group of its own. What one of them mirrors into the room, the other does not pass on."""
+    bo = await pair.first.member("bo", "Bo")
+    gus = await pair.first.neighbour(pair.near, "gus")
+    await pair.force(group=False)
+    lea = pair.far.person("lea")
+    copy = await pair.far.find(pair.second.handle(COPY))
+    await lea.follow(copy)
+    await bo.say(pair.first.room, "!cross on")
+    await bo.until(lambda: bo.told_by("@copybot:hs.test"), 30)
+
+    said = await bo.say(pair.first.room, "the soup is ready")
+    (soup,) = await pair.near.until(lambda: objects(pair.near, "the soup is ready"))
+    (twin,) = await pair.far.until(lambda: objects(pair.far, "the soup is ready"))
+    await gus.say(pair.first.group, "and the bread too", answers=soup)
+    await bo.until(lambda: any("and the bread too" in post.text for post in bo.posts(pair.first.room)), 30)
+    await bo.say(pair.first.room, "enjoy")
+    for server in (pair.near, pair.far):
+        await server.until(lambda server=server: objects(server, "enjoy"))  # type: ignore[misc]
+
+    room = await bo.history(pair.first.room)
+    assert [len(bodies(room, words)) for words in ("the soup", "and the bread too")] == [1, 1]
+    assert objects(pair.near, "the soup") == {soup}
+    assert objects(pair.far, "the soup") == {twin}
+    assert objects(pair.far, "and the bread too") == set(), "it came over a bridge already and is final in the room"
+
+    await bo.take_back(pair.first.room, said)
+    for server, copied in ((pair.near, soup), (pair.far, twin)):
+        await server.until(lambda server=server, copied=copied: deleted(server, copied))  # type: ignore[misc]
+    assert bodies(await bo.history(pair.first.room), "soup") == []
+
+
+def deleted(server: FediverseServer, copied: str) -> bool:
+    return any(act.get("type") == "Delete" and copied in str(act.get("object")) for act in server.acts())
 
 
 async def settled(pair: Pair, bo: Member, words: str) -> None:
