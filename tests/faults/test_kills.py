@@ -239,7 +239,7 @@ async def test_twenty_kills_of_the_node_and_five_of_the_homeserver_lose_nothing(
 @pytest.mark.timeout(400)
 async def test_kills_and_a_freeze_of_three_processes_and_a_crash_of_their_database_lose_nothing(tmp_path: Path) -> None:
     """The same on PostgreSQL, in the size that continuous integration has time for."""
-    await endure(tmp_path, "postgresql", Plan(each_way=150, of_node=10, of_homeserver=2, of_database=1, freezes=1))
+    await endure(tmp_path, "postgresql", Plan(each_way=120, of_node=8, of_homeserver=1, of_database=1, freezes=1))
 
 
 @pytest.mark.by_hand
