@@ -163,6 +163,8 @@ class Ordeal:
         if freeze:
             node.pause()
         self._allow(share)
+        # All at once: most of them will wait for a node that hangs.
+        self.players.allow(self.allowed)
         async with asyncio.timeout(30):
             while len(self.players.done) < before + 4:
                 await asyncio.sleep(0.01)
