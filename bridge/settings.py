@@ -63,6 +63,12 @@ class Listen(_Section, frozen=True):
     )
     port: Annotated[int, Meta(ge=0, le=65535, description="TCP port. 0 lets the system choose one, which only tests want.")] = 8420
 
+    @property
+    def local(self) -> str:
+        """HOST:PORT as a program on this machine reaches it: what listens everywhere is reached by loopback."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
 
 class AppserviceListen(Listen, frozen=True):
     """Where the homeserver's transactions come in."""

@@ -19,8 +19,7 @@ __all__ = ["Finding", "Level", "examine", "operator_urls"]
 
 def operator_urls(settings: Settings) -> tuple[str, ...]:
     """Whom the client may ask besides public addresses: the homeserver, and this node's own door."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen.host, settings.listen.host)  # noqa: S104  (what others bind to)
-    door = f"http://{f'[{host}]' if ':' in host else host}:{settings.listen.port}"
+    door = f"http://{settings.listen.local}"
     return (door, settings.matrix.homeserver) if settings.matrix is not None else (door,)
 
 

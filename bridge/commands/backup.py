@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import sys
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from bridge import settings as _settings
 from bridge.commands.asking import settings_of
+from bridge.commands.progress import shown
 from bridge.commands.table import moment
 from bridge.keyfiles import read_secrets
-
-if TYPE_CHECKING:
-    from click._termui_impl import ProgressBar
 
 __all__ = ["backup", "restore"]
 
@@ -47,7 +41,7 @@ def backup(context: click.Context, path: Path) -> None:
     file: Path = context.find_root().params["settings"]
     version = importlib.metadata.version("folkmoot")
     target = path.absolute()
-    with _shown("Copying") as progress:
+    with shown("Copying") as progress:
         made = make_backup(target, file, settings, secrets.key, version=version, now=datetime.now(UTC), progress=progress)
     click.echo(f"Copied {len(made.files)} files, {made.size:,} bytes, to {path}")
     if settings.storage.url:
@@ -75,7 +69,7 @@ def restore(context: click.Context, path: Path) -> None:
     contents = read_contents(path)
     file: Path = context.find_root().params["settings"]
     settings = _settings.read(file) if file.exists() else _settings.load(settings_in(path), folder=file.resolve().parent, name=str(file))
-    with _shown("Restoring") as progress:
+    with shown("Restoring") as progress:
         restore_backup(path, contents, file, settings, progress)
     click.echo(
         f"Restored {len(contents.files)} files of {contents.domain}, as they were on {moment(contents.made_at.astimezone(UTC))} UTC."
@@ -87,17 +81,3 @@ def restore(context: click.Context, path: Path) -> None:
         "Other servers do not send again what the node had taken by then: follows, posts and\n"
         "deletions from the fediverse since that moment are missing here."
     )
-
-
-@contextlib.contextmanager
-def _shown(label: str) -> Iterator[Callable[[int, int], None]]:
-    with contextlib.ExitStack() as shown:
-        bar: ProgressBar[int] | None = None
-
-        def progress(count: int, total: int) -> None:
-            nonlocal bar
-            if bar is None:
-                bar = shown.enter_context(click.progressbar(length=total, label=label, file=sys.stderr))
-            bar.update(count)
-
-        yield progress

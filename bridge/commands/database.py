@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from bridge.commands.asking import settings_of
+from bridge.commands.progress import shown
 from bridge.errors import OperatorError
 from bridge.keyfiles import read_secrets
 from bridge.settings import verify_database
-
-if TYPE_CHECKING:
-    from click._termui_impl import ProgressBar
 
 __all__ = ["db"]
 
@@ -49,15 +44,7 @@ def copy(context: click.Context, url: str) -> None:
     # Only the command that needs a database's driver pays for it.
     from storage.transfer import copy_store  # noqa: PLC0415
 
-    with contextlib.ExitStack() as shown:
-        bar: ProgressBar[int] | None = None
-
-        def progress(rows: int, total: int) -> None:
-            nonlocal bar
-            if bar is None:
-                bar = shown.enter_context(click.progressbar(length=total, label="Copying", file=sys.stderr))
-            bar.update(rows)
-
+    with shown("Copying") as progress:
         rows = asyncio.run(copy_store(settings.store, secrets.key, url, password=secrets.database_password, progress=progress))
     click.echo(f"Copied {rows} rows. {settings.store} is as it was.")
     click.echo("Next: in the settings, put this address as `url` under [storage], take out `path` if it is there, and start the node.")

@@ -114,14 +114,12 @@ Next:
         - {settings.registration}
 
  2. Let your web server pass {settings.origin} on to
-    http://{_shown_address(settings.listen.host, settings.listen.port)}
+    http://{settings.listen.local}, with media. in front of it as well;
+    for a site to start from: folkmoot {shown}example caddy (or nginx)
  3. Start the node:            folkmoot {shown}run
  4. In another terminal:       folkmoot {shown}community create commons "The Commons"
+ 5. See whether all is well:   folkmoot {shown}check
 """
-
-
-def _shown_address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _registration(settings: Settings, secrets: Secrets) -> bytes:

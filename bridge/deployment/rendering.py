@@ -58,11 +58,5 @@ def render(kind: str, settings: Settings, *, upstream: str = "", program: str = 
         settings_file=settings_file,
         state=str(data.relative_to(_STATE)) if data.is_relative_to(_STATE) else "",
         uid=UID,
-        upstream=upstream or _upstream(settings),
+        upstream=upstream or settings.listen.local,
     )
-
-
-def _upstream(settings: Settings) -> str:
-    """What listens everywhere is reached on this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen.host, settings.listen.host)  # noqa: S104
-    return f"[{host}]:{settings.listen.port}" if ":" in host else f"{host}:{settings.listen.port}"

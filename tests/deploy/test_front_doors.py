@@ -79,6 +79,16 @@ class Town:
                 process.terminate()
                 await process.communicate()
 
+    async def nginx(self, text: str, more: str = "") -> list[str]:
+        """What starts nginx with an example (and something beside it) on this town's ports."""
+
+        def configure() -> list[str]:
+            example = self.folder / "site.conf"
+            example.write_text(text, "utf-8")
+            return around(self.folder, site(example, self.folder, self.secure, self.plain) + more)
+
+        return [program("nginx"), *await asyncio.to_thread(configure), "-g", "daemon off; master_process off;"]
+
     async def check(self) -> list[Finding]:
         """What is not in order, but for what comes from trying it on one machine."""
 
@@ -95,30 +105,10 @@ def town(tmp_path: Path) -> Town:
     return Town(tmp_path)
 
 
-def written(path: Path, text: str) -> Path:
-    path.write_text(text, "utf-8")
-    return path
-
-
 async def test_nothing_is_to_mend_behind_nginx(town: Town) -> None:
-    nginx = program("nginx")
     settings = await town.node()
-    example = await asyncio.to_thread(written, town.folder / "site.conf", render("nginx", settings))
-    command = await asyncio.to_thread(lambda: around(town.folder, site(example, town.folder, town.secure, town.plain)))
-    async with running_node(settings), town.serving(nginx, *command, "-g", "daemon off; master_process off;"):
+    async with running_node(settings), town.serving(*await town.nginx(render("nginx", settings))):
         assert await town.check() == []
-
-
-async def test_a_certificate_that_nobody_trusts_is_found_out(town: Town) -> None:
-    nginx = program("nginx")
-    settings = await town.node()
-    example = await asyncio.to_thread(written, town.folder / "site.conf", render("nginx", settings))
-    command = await asyncio.to_thread(lambda: around(town.folder, site(example, town.folder, town.secure, town.plain)))
-    async with running_node(settings), town.serving(nginx, *command, "-g", "daemon off; master_process off;"):
-        await asyncio.to_thread(certificates, town.folder, "elsewhere.example")  # another authority: the served one is of no use to it
-        wrong = (await town.check())[0]
-
-    assert (wrong.area, wrong.level, "The certificate is not for this name" in wrong.remedy) == ("proxy", Level.ERROR, True)
 
 
 async def test_nothing_is_to_mend_behind_caddy(town: Town) -> None:
@@ -127,36 +117,36 @@ async def test_nothing_is_to_mend_behind_caddy(town: Town) -> None:
     text = render("caddy", settings)
     assert "\n127.0.0.1 {\n" in text
     certified = f"tls {town.folder}/fullchain.pem {town.folder}/privkey.pem"
-    text = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n" + text.replace(
-        "127.0.0.1 {", f"https://127.0.0.1:{town.secure} {{\n\t{certified}", 1
-    )
-    example = await asyncio.to_thread(written, town.folder / "Caddyfile", text)
-    async with running_node(settings), town.serving(caddy, "run", "--adapter", "caddyfile", "--config", str(example)):
+    head = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"
+    text = head + text.replace("127.0.0.1 {", f"https://127.0.0.1:{town.secure} {{\n\t{certified}", 1)
+    await asyncio.to_thread((town.folder / "Caddyfile").write_text, text, "utf-8")
+    async with running_node(settings), town.serving(caddy, "run", "--adapter", "caddyfile", "--config", str(town.folder / "Caddyfile")):
         assert await town.check() == []
 
 
 async def test_handles_of_another_domain_lead_here_by_the_lines_for_nginx(town: Town) -> None:
-    nginx = program("nginx")
     settings = await town.node(split=True)
-    example = await asyncio.to_thread(written, town.folder / "site.conf", render("nginx", settings))
-
-    def configure() -> list[str]:
-        secured = f"ssl_certificate {town.folder}/fullchain.pem; ssl_certificate_key {town.folder}/privkey.pem;"
-        web_site = f"server {{ listen 127.0.0.1:{town.handles} ssl; {secured}\n{render('split-nginx', settings)}\n}}"
-        return around(town.folder, site(example, town.folder, town.secure, town.plain) + web_site)
-
-    command = await asyncio.to_thread(configure)
-    async with running_node(settings), town.serving(nginx, *command, "-g", "daemon off; master_process off;"):
+    secured = f"ssl_certificate {town.folder}/fullchain.pem; ssl_certificate_key {town.folder}/privkey.pem;"
+    web_site = f"server {{ listen 127.0.0.1:{town.handles} ssl; {secured}\n{render('split-nginx', settings)}\n}}"
+    async with running_node(settings), town.serving(*await town.nginx(render("nginx", settings), web_site)):
         assert await town.check() == []
 
 
-async def test_a_web_server_that_takes_less_than_the_node_is_found_out(town: Town) -> None:
-    nginx = program("nginx")
+async def test_a_certificate_that_nobody_trusts_is_found_out(town: Town) -> None:
     settings = await town.node()
-    text = render("nginx", settings).replace("client_max_body_size 1016384;", "client_max_body_size 100k;")
-    example = await asyncio.to_thread(written, town.folder / "site.conf", text)
-    command = await asyncio.to_thread(lambda: around(town.folder, site(example, town.folder, town.secure, town.plain)))
-    async with running_node(settings), town.serving(nginx, *command, "-g", "daemon off; master_process off;"):
+    async with running_node(settings), town.serving(*await town.nginx(render("nginx", settings))):
+        await asyncio.to_thread(certificates, town.folder, "elsewhere.example")  # another authority: the served one is of no use to it
+        wrong = (await town.check())[0]
+
+    assert (wrong.area, wrong.level, "The certificate is not for this name" in wrong.remedy) == ("proxy", Level.ERROR, True)
+
+
+async def test_a_web_server_that_takes_less_than_the_node_is_found_out(town: Town) -> None:
+    settings = await town.node()
+    text = render("nginx", settings)
+    assert "client_max_body_size 1016384;" in text
+    small = text.replace("client_max_body_size 1016384;", "client_max_body_size 100k;")
+    async with running_node(settings), town.serving(*await town.nginx(small)):
         (wrong,) = await town.check()
 
     assert (wrong.level, "client_max_body_size" in wrong.remedy) == (Level.ERROR, True)
