@@ -18,9 +18,10 @@ class FedifyServer(Program):
     """`async with await FedifyServer.open("sam", "kim") as server`. All its commands are in `tests/programs/fedify.mjs`; see `ask`."""
 
     @classmethod
-    async def open(cls, *people: str, port: int = 0, secure: bool = False, first_knock: str = RFC9421) -> Self:
-        """Starts a server with these people; `secure` refuses unsigned fetches, `first_knock` is the signature it tries first."""
-        flags = ["--port", str(port), "--first-knock", first_knock, *(["--secure"] if secure else [])]
+    async def open(cls, *people: str, port: int = 0, secure: bool = False, first_knock: str = RFC9421, only: str = "") -> Self:
+        """Starts a server with these people; `secure` refuses unsigned fetches, `first_knock` is the signature it tries first, `only` the
+        one it takes."""
+        flags = ["--port", str(port), "--first-knock", first_knock, *(["--secure"] if secure else []), *(["--only", only] if only else [])]
         return await cls.start("fedify.mjs", *flags, *people)
 
     async def __aenter__(self) -> Self:

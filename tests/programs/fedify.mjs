@@ -1,7 +1,8 @@
 // An ActivityPub server on Fedify that shares no code with the bridge: what it reads is what other servers read, and every
 // signature is made and verified by Fedify.
 //
-// node fedify.mjs [--port N] [--secure] [--first-knock SCHEME] NAME…      `--secure` refuses actors and posts to unsigned requests,
+// node fedify.mjs [--port N] [--secure] [--first-knock SCHEME] [--only SCHEME] NAME…      `--only` answers 401 to what is posted with
+// another signature, or none; `--secure` refuses actors and posts to unsigned requests,
 // as GoToSocial does; SCHEME is rfc9421 or draft-cavage-http-signatures-12. Everything is in memory, on plain http, on loopback.
 // Commands are the functions of `commands` below; `as` is always the name of one of its people.
 
@@ -36,7 +37,7 @@ const CONTEXT = [
 
 const { values: flags, positionals: names } = parseArgs({
   allowPositionals: true,
-  options: { port: { type: "string", default: "0" }, secure: { type: "boolean" }, "first-knock": { type: "string" } },
+  options: { port: { type: "string", default: "0" }, secure: { type: "boolean" }, "first-knock": { type: "string" }, only: { type: "string" } },
 });
 
 // WebFinger asks by https only (RFC 7033), and nobody here has a certificate.
@@ -196,6 +197,7 @@ async function answered(incoming, url, body) {
     // Fedify refuses it by itself.
   }
   const scheme = "signature-input" in incoming.headers ? "rfc9421" : "signature" in incoming.headers ? "draft-cavage-http-signatures-12" : null;
+  if (flags.only !== undefined && incoming.method === "POST" && scheme !== flags.only) return new Response("", { status: 401 });
   const asked = new Request(url, { method: incoming.method, headers: Object.entries(incoming.headers), body: body.length > 0 ? body : undefined });
   const notFound = () => new Response("There is nothing here.", { status: 404 });
   const run = () => federation.fetch(asked, { contextData: undefined, onNotFound: notFound, onNotAcceptable: () => new Response("", { status: 406 }) });
