@@ -11,6 +11,7 @@ import enum
 import hashlib
 import importlib.metadata
 import math
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -37,6 +38,7 @@ from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader
 from bridge.relay.relay import Relay
 from bridge.settings import Settings
+from bridge.supervisor import Supervisor
 from bridge.web.media import MediaDoor
 from bridge.web.pages import SitePages
 from protocols.activitypub.adapter import ActivityPubAdapter
@@ -420,9 +422,16 @@ async def run(settings: Settings, role: Role = Role.ALL) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    supervisor = Supervisor.named_in(os.environ)
     async with open_app(settings) as app:
+        reassuring: asyncio.Task[None] | None = None
         try:
             await app.start(role)
+            supervisor.tell("READY=1")
+            reassuring = asyncio.create_task(supervisor.reassure(), name="supervisor")
             await stopping.wait()
         finally:
+            supervisor.tell("STOPPING=1")
+            if reassuring is not None:
+                reassuring.cancel()
             await app.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -97,3 +98,20 @@ async def test_a_restored_node_catches_up_with_its_rooms_under_the_same_ids(tmp_
         assert {one for one in about(far, early_post) if one[0] == "Delete"} <= heard[early_post]
         await ana.say(commons.room, "said after it was restored")
         await far.until(lambda: about(far, "after it was restored"))
+
+
+async def test_systemd_hears_when_the_doors_are_open_and_when_they_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = await asyncio.to_thread(FolkmootNode.found, tmp_path / "node")
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(tmp_path / "notify"))
+        heard.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "60000000")
+        node.launch()
+        first = [await asyncio.wait_for(loop.sock_recv(heard, 100), 60) for _ in range(2)]
+        assert await status(f"{node.origin}/health/live") == 200
+        await node.stop()
+        last = await asyncio.wait_for(loop.sock_recv(heard, 100), 5)
+
+    assert (first, last) == ([b"READY=1", b"WATCHDOG=1"], b"STOPPING=1")
