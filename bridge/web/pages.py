@@ -122,7 +122,8 @@ def _title(line: Line) -> str:
     if message is None or message.note is not None:
         said = message.note.text if message is not None and message.note is not None else ""
         return said[:MOST_TITLE] or f"A conversation begun by {line.author.name or line.author.handle}"
-    text = " ".join((message.title or message.text.plain).split())
+    place = message.location.said if message.location is not None else ""
+    text = " ".join((message.title or message.text.plain or place).split())
     if not text:
         return f"A conversation begun by {line.author.name or line.author.handle}"
     return text if len(text) <= MOST_TITLE else f"{text[:MOST_TITLE].rsplit(' ', 1)[0]} …"

@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from bridge.model.actor import Actor, ActorKind, Ghost
 from bridge.model.audience import Audience
 from bridge.model.content import Message, Reaction
-from bridge.model.content.message import Attachment, ContentNote
+from bridge.model.content.message import Attachment, ContentNote, Location
 from bridge.model.event import Event, Provenance
 from bridge.model.ids import ACTIVITYPUB, OURS, ChannelId, CommunityId, EventId, Native, ObjectId
 from bridge.model.line import Line
@@ -162,6 +162,12 @@ def test_a_conversation_shows_our_words_and_leads_to_those_of_others() -> None:
 def test_files_are_named_by_what_they_show() -> None:
     files = [" ".join(file.text().split()) for file in LexborHTMLParser(ALL["thread"]).css("ul.files li")]
     assert files == ["Picture: A <red> lathe", "File (nobody described it)"]
+
+
+def test_a_place_that_is_all_of_a_post_is_said() -> None:
+    place = Message(RichText(), location=Location("The <old> mill", 51.5, 0.125))
+    page = LexborHTMLParser(PAGES.post(msgspec.structs.replace(POST, content=place)))
+    assert "📍 The <old> mill (51.5, 0.125)" in page.text()
 
 
 def test_what_stands_behind_a_warning_is_in_no_list() -> None:
