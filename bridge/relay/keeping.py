@@ -32,6 +32,9 @@ PATIENCE: Final = timedelta(seconds=60)
 LONGEST: Final = 15.0
 """Seconds for one file; the homeserver may have to ask another one."""
 
+ALTOGETHER: Final = 30.0
+"""Seconds for all files and emoji of one message: whatever else crosses waits behind it."""
+
 SETTLED: Final = timedelta(seconds=30)
 """Younger bytes may belong to a message that is being written down just now."""
 
@@ -84,8 +87,9 @@ class Keeper:
         """Those that have no address on the web. What the owner had besides goes. Raises StorageError, also while a homeserver is silent."""
         shown, left = {}, {}
         changes: list[Change] = []
+        until = asyncio.get_running_loop().time() + ALTOGETHER
         for attachment in attachments:
-            kept = await self._keep(owner, attachment.url)
+            kept = await self._keep(owner, attachment.url, until)
             if isinstance(kept, str):
                 left[attachment.url] = kept
                 _log.info("media.refused", reason=kept)
@@ -115,7 +119,7 @@ class Keeper:
             height=kept.height or attachment.height,
         )
 
-    async def _keep(self, owner: str, source: str) -> Kept | str:
+    async def _keep(self, owner: str, source: str, until: float | None = None) -> Kept | str:
         """Kept, or why not in a sentence for people."""
         name = derive(self._node.secret, "media", owner, source)
         known = await self._store.media.get(name)
@@ -123,7 +127,7 @@ class Keeper:
             return "It was taken down by this bridge's operator."
         if known is not None and await self._files.find(known.digest) is not None:
             return known
-        got = await self._get(source)
+        got = await self._get(source, until)
         if isinstance(got, str):
             return got
         body, found = got
@@ -132,13 +136,14 @@ class Keeper:
             return "It was taken down by this bridge's operator."
         return Kept(name, owner, source, digest, found.media_type, len(body), self._clock.now(), found.width, found.height)
 
-    async def _get(self, source: str) -> tuple[bytes, Found] | str:
-        """The bytes as they are to be served, and what they are."""
+    async def _get(self, source: str, until: float | None = None) -> tuple[bytes, Found] | str:
+        """The bytes as they are to be served, and what they are. `until`: the loop's time at which patience ends in any case."""
         adapter = self._adapters.get(MATRIX) if source.startswith("mxc://") else None
         if adapter is None:
             return "It has no address that others could fetch it from."
         try:
-            async with asyncio.timeout(LONGEST):
+            soon = asyncio.get_running_loop().time() + LONGEST
+            async with asyncio.timeout_at(soon if until is None else min(soon, until)):
                 body = await adapter.download(source, self._bounds.most_bytes)
             found = await asyncio.to_thread(inspect, body, most_pixels=self._bounds.most_pixels)
             if found.media_type not in SHOWN:

@@ -213,16 +213,33 @@ async def test_a_file_that_changed_at_home_is_not_served_in_place_of_what_was_lo
     assert found[1] is None
 
 
-async def test_a_file_that_drips_is_left_and_the_words_cross_without_it(cupboard: Cupboard, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def dripping(cupboard: Cupboard, monkeypatch: pytest.MonkeyPatch) -> Cupboard:
+    """Its homeserver never comes to an end."""
     monkeypatch.setattr("bridge.relay.keeping.LONGEST", 0.05)
 
     async def drips(address: str, most: int) -> bytes:
-        del address, most
+        del most
+        cupboard.homeserver.asked.append(address)
         await asyncio.Event().wait()
         raise AssertionError
 
     monkeypatch.setattr(cupboard.homeserver, "download", drips)
-    assert (await cupboard.keeper.keep(OWNER, [PHOTO])).left == {PHOTO.url: "It could not be fetched in time."}
+    return cupboard
+
+
+async def test_a_file_that_drips_is_left_and_the_words_cross_without_it(dripping: Cupboard) -> None:
+    assert (await dripping.keeper.keep(OWNER, [PHOTO])).left == {PHOTO.url: "It could not be fetched in time."}
+
+
+async def test_many_files_that_drip_hold_up_nobody_else_for_long(dripping: Cupboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.relay.keeping.ALTOGETHER", 0.12)
+    many = [msgspec.structs.replace(PHOTO, url=f"mxc://hs.example/{number}") for number in range(40)]
+    began = asyncio.get_running_loop().time()
+    keeping = await dripping.keeper.keep(OWNER, many)
+    assert asyncio.get_running_loop().time() - began < 1.5, "forty times the patience with one would be two seconds"
+    assert set(keeping.left.values()) == {"It could not be fetched in time."}
+    assert len(keeping.left) == 40
 
 
 async def test_a_picture_of_somebody_is_a_picture(cupboard: Cupboard) -> None:
