@@ -191,7 +191,8 @@ class SqlJournal:
             raise
         if not (is_woken or any(isinstance(change, Park) for change in changes)):
             touched.discard(Stream.INTAKE)
-        self._hints.ring(touched)
+        # In an order of their own: that of a set is another in every process, and a simulation repeats exactly.
+        self._hints.ring(stream for stream in Stream if stream in touched)
 
     async def waits_due(self, now: datetime, limit: int, share: Share = None) -> tuple[tuple[Wait, Entry], ...]:
         statement, ask = (_DUE, {}) if share is None else (_MY_DUE, {"share": list(share)})

@@ -17,7 +17,8 @@ from bridge.changes import AppendEvent, Change, EraseIntake, Park, Unpark
 from bridge.errors import BridgeError, StorageError, Unreachable
 from bridge.logs import logger
 from bridge.metrics import Metrics
-from bridge.model.content import Edit, Retraction, tag_of
+from bridge.model.content import Edit, Retraction, Sighting, tag_of
+from bridge.model.event import Event
 from bridge.model.ids import Native, Protocol
 from bridge.model.record import Wait
 from bridge.ports import Adapter, Clock, Entry, Journal, Stream
@@ -29,6 +30,9 @@ __all__ = ["Readings", "Verdict"]
 
 UNSPOKEN = timedelta(hours=1)
 """Between two looks at what is of a protocol that this node does not speak now."""
+
+MOST_ECHOES = 1_000
+"""Echoes remembered. The relay notes each within moments, and only what comes between asks for it."""
 
 _RULE = re.compile(r"[A-Z]\d{1,2}(?=:)")
 
@@ -57,6 +61,8 @@ class Readings:
         self._loader = loader
         self._clock = clock
         self._metrics = metrics
+        self._is_caught_up = False
+        self._echoed: dict[Native, None] = {}
 
     async def look(self, entry: Entry, *, before_asking: Callable[[], Awaitable[None]] | None = None) -> Verdict:
         """`before_asking` as in `Loader.answer`: it writes what was read before this. Raises StorageError, and never anything else."""
@@ -99,6 +105,8 @@ class Readings:
             case Read():
                 if stranger is not None and await self._is_ahead(entry, reading):
                     return self._early(entry, stranger, learned, "what came before it still waits")
+                if stranger is not None and reading.events and entry.tries < LOOKS and await self._is_on_its_way(stranger):
+                    return self._early(entry, stranger, learned, "the name of what it is about is on its way")
                 return self._noted(adapter, entry, reading, learned)
             case Ignored(why=why, refused=refused):
                 if stranger is not None and not refused and entry.tries < LOOKS:
@@ -126,11 +134,31 @@ class Readings:
             waits = entry.tries < LOOKS
         return waits and await self._journal.waits_ahead(entry.intake.lane, entry.seq)
 
+    async def _is_on_its_way(self, stranger: Native) -> bool:
+        """Is this what a place calls a copy of ours, of which the echo has been read and the relay has not noted it yet?
+
+        An answer right behind the echo would else be about nothing.
+        """
+        if not self._is_caught_up:
+            # What was read in the life before.
+            for community in await self._journal.pending(Stream.EVENTS):
+                for _, event in await self._journal.read_events(community, MOST_ECHOES):
+                    self._remember(event)
+            self._is_caught_up = True
+        return stranger in self._echoed
+
+    def _remember(self, event: Event) -> None:
+        if isinstance(event.content, Sighting):
+            self._echoed[Native(event.place.protocol, event.content.native)] = None
+            if len(self._echoed) > MOST_ECHOES:
+                del self._echoed[next(iter(self._echoed))]
+
     # ------------------------------------------------------------------------------------------------------ what it comes to
 
     def _noted(self, adapter: Adapter, entry: Entry, reading: Read, learned: tuple[Change, ...]) -> Verdict:
         ends: Change = Unpark(entry.seq) if reading.events else EraseIntake(entry.seq, "noted; nothing in it is to be passed on")
         for event in reading.events:
+            self._remember(event)
             self._count(adapter, tag_of(event.content), "read")
             _log.debug("event.read", event_id=event.id, community=event.community, protocol=adapter.protocol, content=tag_of(event.content))
         if not reading.events:

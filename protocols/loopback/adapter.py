@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -148,6 +149,7 @@ class LoopbackAdapter:
             draft = decode(wire.body, Draft)
             speaker = await self._speaker(wire, item)
             made = self.hall.make(wire.path, speaker, draft, f"{item.id} {wire.path}")
+            await self._hear_echo()
         except Malformed as error:
             return Dead(f"It cannot be read: {error.private}")
         except Refused as refusal:
@@ -156,6 +158,11 @@ class LoopbackAdapter:
             await self._store.journal.commit([EndGhost(wire.speaker, self._clock.now())])
         _log.debug("delivery.succeeded", protocol=LOOPBACK, content=tag_of(content), item_id=item.id)
         return Delivered((made or None) if isinstance(content, _NAMED) else None)
+
+    async def _hear_echo(self) -> None:
+        """What the hall tells of our own deed; when that cannot be kept now, it tells it again."""
+        with contextlib.suppress(StorageError):
+            await self.hall.hand_over()
 
     async def _speaker(self, wire: Wire, item: Item) -> str:
         """The account that acts, made when there is none yet. Raises Refused when nothing is known of who it stands for."""

@@ -18,7 +18,7 @@ from protocols.loopback.faults import Faults
 from protocols.loopback.ids import BOT, is_name, is_talk, talk_with
 from protocols.loopback.people import Person
 from protocols.loopback.room import Line, Room
-from protocols.loopback.wire import Account, Act, Boost, Deed, Draft, Face, React
+from protocols.loopback.wire import Account, Act, Boost, Deed, Draft, Face, React, Say
 
 __all__ = ["Hall", "Take"]
 
@@ -127,7 +127,8 @@ class Hall:
     def make(self, room: str, by: str, draft: Draft, key: str) -> str:
         """A node makes something happen through an account of its own; asked again with the same key, it has happened once.
 
-        Returns the name it got, empty for a sign that was there already. Raises Refused.
+        Returns the name it got, empty for a sign that was there already; what has a name that others point at is handed over too, like
+        whatever happens in a room, so that the name is not lost with the answer. Raises Refused.
         """
         known = self._done.get(key)
         if known is not None:
@@ -139,6 +140,8 @@ class Hall:
         if isinstance(act, Face):
             self.dress(act.account)
         self._done[key] = deed.id
+        if deed.mark is not None and isinstance(act, Say | React | Boost) and not is_talk(room):
+            self._waiting.append(deed)
         return deed.id
 
     def _happen(self, room: str, by: Account, draft: Draft) -> Deed:

@@ -58,12 +58,12 @@ def read(body: bytes, received_at: datetime, refs: Refs, me: Node) -> Reading:
 def _read(raw: wire.Deed, received_at: datetime, refs: Refs, me: Node) -> Reading:
     if is_talk(raw.room):
         return conversation.read(raw, received_at, refs, me)
-    if not is_name(raw.by.id):
-        return Ignored("done by an account of a bridge")
     channel = refs.channel(Native(LOOPBACK, raw.room))
     if channel is None:
         return Ignored("this room is linked to no community")
     frame = Frame(me=me, raw=raw, channel=channel, received_at=received_at)
+    if not is_name(raw.by.id):
+        return sighting.read(frame)
     match raw.act:
         case wire.Say() as act:
             return message.read(frame, act, refs)

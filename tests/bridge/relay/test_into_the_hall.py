@@ -107,7 +107,7 @@ async def test_what_is_taken_back_while_nobody_knows_whether_it_arrived_is_gone_
     await house.receive(sam, {"type": "Delete", "object": {"type": "Tombstone", "id": root}, "to": [PUBLIC]})
     await work(house, courier)
     (line,) = lines(house)
-    assert not line.taken_back
+    assert line.taken_back
     known = await house.object(root, ACTIVITYPUB)
     assert known is not None
     echo = Event(
@@ -122,7 +122,6 @@ async def test_what_is_taken_back_while_nobody_knows_whether_it_arrived_is_gone_
         received_at=house.clock.now(),
         provenance=Provenance(Native(LOOPBACK, line.id)),
     )
-    for _ in range(2):
-        await house.store.journal.commit([AppendEvent(echo)])
-        await work(house, courier)
-        assert [line.taken_back for line in lines(house)] == [True]
+    await house.store.journal.commit([AppendEvent(echo)])
+    await work(house, courier)
+    assert [line.taken_back for line in lines(house)] == [True], "told once more, nothing changes"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from bridge.changes import AppendEvent, Change, PutObject, Retract
+import msgspec
+import pytest
+
+from bridge.changes import AppendEvent, Change, PutCopy, PutObject, Retract
 from bridge.errors import Conflict, Unreachable
 from bridge.model.capability import Patience
-from bridge.model.content import Message
+from bridge.model.content import Message, Sighting
+from bridge.model.event import Event
 from bridge.model.ids import MATRIX, Native, ObjectId
 from bridge.model.richtext import from_plain
 from bridge.ports import Stream
@@ -16,6 +20,7 @@ from tests.bridge.relay.script import Desk, Script, asks, comes_to, points_at, s
 from tests.bridge.relay.street import Sundial
 from tests.conformance.samples import MAKERS, NOW, WORDS, edit, event, known, retraction
 
+HERE = Native(MATRIX, "!here:hs.example")
 NOBODY = Ignored("it is about nothing that is known here")
 
 
@@ -228,6 +233,39 @@ async def test_an_answer_waits_a_while_behind_what_it_answers_and_then_goes_on(d
         desk.clock.forward(30)
         await desk.settle()
     assert await desk.names() == ["answer"]
+
+
+def echo(native: str) -> Event:
+    """Of a copy of ours, which its place calls so."""
+    return msgspec.structs.replace(event(f"echo of {native}", Sighting(ObjectId("ours"), f"${native}")), place=HERE)
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["", "after a restart"])
+async def test_an_answer_right_behind_an_echo_waits_until_the_relay_knows_the_name(desk: Desk, dies: bool) -> None:
+    ours = event("ours")
+    heard = ("echo", lambda _: Read((echo("copy"),)))
+    answers = (points_at("answer", "copy", Read((event("answer"),))), says("other"))
+    if dies:
+        await desk.take(heard)
+        await desk.settle()
+        desk.another_reader()
+        await desk.take(*answers)
+    else:
+        await desk.take(heard, *answers)
+    await desk.settle()
+    assert await desk.names() == ["echo of copy", "other"], "what is about nothing goes on"
+    assert (await desk.waits())["answer"][1] is False
+    await desk.store.journal.commit([PutObject(known(ours), ours), PutCopy(known(ours).id, HERE, "$copy")])
+    await desk.settle()
+    assert await desk.names() == ["echo of copy", "other", "answer"]
+
+
+async def test_an_answer_does_not_wait_for_ever_for_an_echo_that_nobody_notes(desk: Desk) -> None:
+    await desk.take(("echo", lambda _: Read((echo("copy"),))), points_at("answer", "copy", Read((event("answer"),))))
+    for _ in range(10):
+        await desk.settle()
+        desk.clock.forward(60)
+    assert await desk.names() == ["echo of copy", "answer"]
 
 
 async def test_a_retraction_overtakes_whatever_waits(desk: Desk) -> None:

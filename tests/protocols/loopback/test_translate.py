@@ -14,6 +14,7 @@ from bridge.model.content.membership import Change, Membership
 from bridge.model.content.message import Attachment, Mention
 from bridge.model.content.notice import Notice
 from bridge.model.content.profile import Profile
+from bridge.model.content.sighting import Sighting
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, Native, ObjectId, event_id
 from bridge.model.item import Omission
 from bridge.model.richtext import from_plain
@@ -138,6 +139,24 @@ def test_the_halls_clock_is_believed_up_to_a_minute() -> None:
 def test_the_mark_of_another_bridge_is_kept() -> None:
     come = only(World().read(deed(Say(words("x")), mark=Mark("o", "b2.example", hops=2)))).provenance
     assert (come.node, come.hops) == ("b2.example", 2)
+
+
+def test_an_echo_of_our_own_deed_says_what_the_hall_calls_it() -> None:
+    mark = Mark("object", ME.domain, item="item")
+    for act in (Say(words("x")), React("mine", "🎉"), Boost("mine")):
+        assert only(World().read(deed(act, by="sam@a.example", name="h.7", mark=mark))).content == Sighting(
+            ObjectId("object"), "h.7", "item"
+        )
+
+
+def test_what_accounts_of_bridges_do_besides_is_not_read() -> None:
+    ours, other = Mark("object", ME.domain), Mark("object", "b2.example")
+    unread = (
+        deed(Say(words("x")), by="sam@a.example"),
+        deed(Say(words("x")), by="sam@a.example", mark=other),
+        deed(Revise("mine", words("x")), by="sam@a.example", mark=ours),
+    )
+    assert [type(World().read(each)) for each in unread] == [Ignored] * 3
 
 
 def test_the_halls_own_word_for_the_thread_is_kept() -> None:
