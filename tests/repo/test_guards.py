@@ -38,7 +38,7 @@ def test_an_unknown_kind_of_tests_is_answered_with_those_there_are() -> None:
 
     assert asked.returncode == 2
     assert "There is no kind of tests called nonsense." in asked.stdout
-    assert all(kind in asked.stdout for kind in ("check", "unit", "conformance", "faults", "live", "bench", "by-hand"))
+    assert all(kind in asked.stdout for kind in ("check", "unit", "conformance", "simulation", "faults", "live", "bench", "by-hand"))
 
 
 def test_an_unknown_part_to_install_is_answered_with_those_there_are() -> None:

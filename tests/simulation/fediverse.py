@@ -92,7 +92,8 @@ class Server:
         self.documents: dict[str, Json] = {}
         self.received: list[Received] = []
         self.notes: dict[str, Note] = {}
-        self.accepted: set[str] = set()
+        self.accepted: set[tuple[str, str]] = set()
+        """Who of theirs follows whom."""
         self.repeats = 0
         self.heard: Callable[[Server, Received], None] = lambda server, received: None
         self._known: set[str] = set()
@@ -173,7 +174,7 @@ class Server:
                 self._looking.add(where)
                 self.world.begin(self._look_up(where))
             case "Accept":
-                self.accepted.add(str(act["actor"]))
+                self.accepted.add((said["actor"] if isinstance(said, dict) else str(said), str(act["actor"])))
             case "Create" | "Update" if isinstance(said, dict):
                 note = self.notes.setdefault(said["id"], Note(said["id"], said["attributedTo"], "", said.get("inReplyTo") or ""))
                 if not note.gone and (act["type"] == "Update" or not note.text):

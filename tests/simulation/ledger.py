@@ -44,7 +44,9 @@ class Ledger:
 
     def heard(self, server: Server, received: Received) -> None:
         act = inner(received.activity)
-        self.world.note(f"{server.host} hears {received.activity['type']} {act['type']} {' '.join(names_in(received.body))}")
+        about = self.truth.at(_address(act))
+        names = dict.fromkeys([*names_in(received.body), *([about.name] if about is not None else [])])
+        self.world.note(f"{server.host} hears {received.activity['type']} {act['type']} {' '.join(names)} {act['id']}")
         if UNSEEN.encode() in received.body:
             self.world.fail(f"{server.host} heard the name of somebody who never said yes: {received.body.decode()}")
         for name in names_in(received.body):
@@ -175,6 +177,8 @@ class _Inbox:
         said = act.get("object")
         if act["type"] == "Announce":
             self.boosts[str(said)].add(act["id"])
+            if (about := self.ledger.truth.at(str(said))) is not None:
+                self.order.setdefault(about.name, len(self.order))
             return
         key = _key(act)
         if key is None:
@@ -300,6 +304,12 @@ def _key(act: Json) -> tuple[str, ...] | None:
             return (act["type"], said["id"])
         case _:
             return None
+
+
+def _address(act: Json) -> str:
+    """Of what it is about."""
+    said = act.get("object")
+    return str(said["id"]) if isinstance(said, dict) else str(said)
 
 
 def _list(value: object) -> list[object]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any, TypeVar
 
@@ -12,8 +13,9 @@ from sqlalchemy import Connection
 
 from bridge.errors import Full, StoreDown
 from storage.inline import Inline
+from tests.simulation.loop import VirtualLoop
 
-__all__ = ["Disk", "Life", "count_tasks"]
+__all__ = ["Disk", "Life", "virtual_loop"]
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -29,7 +31,8 @@ class Life:
 
     def __init__(self) -> None:
         self.alive = True
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: dict[asyncio.Task[Any], None] = {}
+        """In the order in which they began: that of a set would be another each time."""
         self._context = contextvars.copy_context()
         self._context.run(_LIFE.set, self)
 
@@ -39,13 +42,13 @@ class Life:
     def end(self) -> None:
         """Now, and without a word: whatever it still does on its way out reaches neither its disk nor the network."""
         self.alive = False
-        for task in self.tasks:
+        for task in [*self.tasks]:
             task.cancel()
 
     async def gone(self) -> None:
         """Returns when none of its tasks is left."""
         while self.tasks:
-            for task in self.tasks:
+            for task in [*self.tasks]:
                 task.cancel()
             await asyncio.sleep(0)
 
@@ -64,11 +67,26 @@ def count_tasks(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any],
     context = more.get("context")
     life = _LIFE.get() if context is None else context.get(_LIFE)
     if life is not None:
-        life.tasks.add(task)
-        task.add_done_callback(life.tasks.discard)
+        life.tasks[task] = None
+        task.add_done_callback(life.tasks.pop)
         if not life.alive:
             task.cancel()
     return task
+
+
+@contextmanager
+def virtual_loop() -> Iterator[VirtualLoop]:
+    """For lives and what belongs to none; nothing that began in it outlives it."""
+    loop = VirtualLoop()
+    loop.set_task_factory(count_tasks)  # type: ignore[arg-type]
+    try:
+        yield loop
+    finally:
+        while tasks := asyncio.all_tasks(loop):
+            for task in tasks:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.close()
 
 
 class Disk:
@@ -91,6 +109,10 @@ class Disk:
         await self._wait()
         return await self._real.read(work)
 
+    async def scan(self, work: Callable[[Connection], T]) -> T:
+        await self._wait()
+        return await self._real.scan(work)
+
     async def write(self, work: Callable[[Connection], T]) -> T:
         await self._write_may_begin()
         result = await self._real.write(work)
@@ -103,8 +125,9 @@ class Disk:
         self._written()
         return result
 
-    async def truncate(self) -> None:
+    async def truncate(self) -> bool:
         self._life.require()
+        return await self._real.truncate()
 
     async def close(self) -> None:
         """The disk stays."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
@@ -75,15 +75,23 @@ class Weather(msgspec.Struct):
 class Network:
     """`hosts` by name. Requests arrive within the patience of who asks or never: nobody is asked by somebody who has hung up."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, note: Callable[[str], None]) -> None:
         self.weather = Weather()
         self.hosts: dict[str, Host] = {}
         self.asked = 0
+        self._note = note
         self._random = random
 
     async def ask(self, source: str, ask: Ask) -> Reply:
         """Waits for ever when nothing comes back. Raises OSError when the other side is down or goes down."""
         self.asked += 1
+        number = self.asked
+        self._note(f"{source} asks {number}: {ask.method} {ask.url}")
+        reply = await self._carry(source, ask)
+        self._note(f"{source} is answered {number}: {reply.status}")
+        return reply
+
+    async def _carry(self, source: str, ask: Ask) -> Reply:
         await self._travel()
         target = ask.host
         if self._is_cut(source, target) or self._happens(self.weather.lost):

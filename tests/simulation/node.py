@@ -38,7 +38,7 @@ from tests.simulation.life import Disk, Life
 from tests.simulation.network import Ask, Post, Reply
 from tests.simulation.world import Clock, World
 
-__all__ = ["COMMONS", "ROOM", "SimulatedNode"]
+__all__ = ["COMMONS", "ROOM", "Plant", "SimulatedNode"]
 
 COMMONS = "commons"
 ROOM = "hall"

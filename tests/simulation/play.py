@@ -12,7 +12,7 @@ from tests.simulation.cast import ELSEWHERE, HALL, Member, Neighbour
 from tests.simulation.fediverse import Note, Server
 from tests.simulation.node import ROOM, SimulatedNode
 from tests.simulation.truth import Said, Sign, Truth
-from tests.simulation.world import World
+from tests.simulation.world import Violation, World
 
 __all__ = ["Play"]
 
@@ -20,7 +20,20 @@ SIGNS = ("👍", "🎉", "🔧", "🌱")
 RECENT = 12
 """People mostly talk about what was said last."""
 
+KINDS = {"say": 50, "edit": 14, "sign": 18, "unsign": 6, "take back": 12}
+"""What people do, and how often."""
+
+TALKER = HALL[1]
+"""What they say leaves at once."""
+
+PAUSE = 3.0
+"""Seconds after which what was said has been tried to be told."""
+
+TOGETHER = 0.3
+"""How often the next one to act is where the last one was."""
+
 SET_UP_WITHIN = 120.0
+"""Seconds; nothing is in the way yet."""
 
 
 class Play:
@@ -33,6 +46,7 @@ class Play:
         self.servers = servers
         self.groups: list[str] = []
         self._random = world.random
+        self._where = 0
 
     # ------------------------------------------------------------------------------------------------------ the beginning
 
@@ -48,16 +62,23 @@ class Play:
         for server, neighbour in everybody:
             for group in self.groups:
                 server.person(neighbour.name).follow(group)
-        async with asyncio.timeout(SET_UP_WITHIN):
-            while any(len(server.accepted) < len(self.groups) for server in self.servers):
-                await asyncio.sleep(0.5)
-            for server, neighbour in everybody:
-                for commons, _ in enumerate(self.groups):
-                    self._greet(server, neighbour, commons)
-            for server, neighbour in everybody:
-                for node in self.nodes:
-                    while neighbour.is_known and not await node.release(server.person(neighbour.name).id):
-                        await asyncio.sleep(0.5)
+        wanted = {(server.person(neighbour.name).id, group) for server, neighbour in everybody for group in self.groups}
+        while missing := wanted - {each for server in self.servers for each in server.accepted}:
+            await self._wait(f"nobody accepted the Follow of {min(missing)[0]} of {min(missing)[1]}")
+        for server, neighbour in everybody:
+            for commons, _ in enumerate(self.groups):
+                self._greet(server, neighbour, commons)
+        for server, neighbour in everybody:
+            for node in self.nodes:
+                person = server.person(neighbour.name).id
+                while neighbour.is_known and not await node.release(person):
+                    await self._wait(f"{node.host} never heard what {person} said first")
+
+    async def _wait(self, for_what: str) -> None:
+        """Raises Violation when that takes too long."""
+        if self.world.now > SET_UP_WITHIN:
+            raise Violation(for_what)
+        await asyncio.sleep(0.5)
 
     def _greet(self, server: Server, neighbour: Neighbour, commons: int) -> None:
         person = server.person(neighbour.name)
@@ -72,13 +93,14 @@ class Play:
 
     async def act(self) -> None:
         """Somebody does something."""
-        kind = self._random.choices(("say", "edit", "sign", "unsign", "take back"), (50, 14, 18, 6, 12))[0]
-        if self._random.random() < 0.5:
-            node = self._random.choice(self.nodes)
+        kind = self._random.choices([*KINDS], [*KINDS.values()])[0]
+        if self._random.random() >= TOGETHER:
+            self._where = self._random.choice((self._random.randrange(len(self.nodes)), -1 - self._random.randrange(len(self.servers))))
+        if self._where >= 0:
             with contextlib.suppress(Refused):
-                await self._in_hall(kind, node, self._random.choice(HALL))
+                await self._in_hall(kind, self.nodes[self._where], self._random.choice(HALL))
         else:
-            number = self._random.randrange(len(self.servers))
+            number = -1 - self._where
             self._elsewhere(kind, self.servers[number], self._random.choice(ELSEWHERE[number]))
 
     async def _in_hall(self, kind: str, node: SimulatedNode, member: Member) -> None:
@@ -103,17 +125,14 @@ class Play:
                     await person.react(line.id, key)
                 case "unsign" if own := self._own_signs(member.name, node.host):
                     sign = self._random.choice(own)
-                    line = self._line(node, self.truth.said[sign.about])
-                    if line is None or line.taken_back:
+                    under = self._line(node, self.truth.said[sign.about])
+                    if under is None or under.taken_back:
                         return
                     sign.gone = True
                     self.world.note(f"{node.host} {member.name} takes {sign.key} from {self.truth.said[sign.about].name}")
-                    await person.unreact(line.id, sign.key)
+                    await person.unreact(under.id, sign.key)
                 case "take back" if mine:
-                    said, line = self._random.choice(mine[-RECENT:])
-                    said.taken_back = now
-                    self.world.note(f"{node.host} {member.name} takes back {said.name}")
-                    await person.take_back(line.id)
+                    await self._take_back(node, *self._random.choice(mine[-RECENT:]))
                 case "say":
                     answers = self._random.choice(seen[-RECENT:]) if seen and self._random.random() < 0.6 else None
                     said = self._say(
@@ -122,6 +141,33 @@ class Play:
                     about = f" in answer to {answers[0].name}" if answers else ""
                     self.world.note(f"{node.host} {member.name} says {said.text}{about}")
                     await person.say(ROOM, said.text, reply_to=answers[1].id if answers else "")
+
+    async def _take_back(self, node: SimulatedNode, said: Said, line: Line) -> None:
+        said.taken_back = self.world.now
+        self.world.note(f"{node.host} {said.who} takes back {said.name}")
+        await node.hall.person(said.who).take_back(line.id)
+
+    def shown(self, server: Server) -> list[tuple[SimulatedNode, Said, Line]]:
+        """What people in the halls said and can take back, and this server shows."""
+        names = {said.number for note in server.visible() if (said := self.truth.about(note.text)) is not None}
+        return [
+            (node, said, line)
+            for node in self.nodes
+            for line in node.hall.conversation(ROOM)
+            if not line.taken_back and (said := self.truth.about(line.text)) and said.home == node.host and said.number in names
+        ]
+
+    async def regret(self, server: Server) -> None:
+        """Somebody in a hall says something, and somebody there takes back what this server shows, if it shows anything of theirs."""
+        if not (found := self.shown(server)):
+            return
+        node, said, line = self._random.choice(found)
+        with contextlib.suppress(Refused):
+            await self._in_hall("say", node, TALKER)
+        await asyncio.sleep(PAUSE)
+        with contextlib.suppress(Refused, StorageError):
+            if not line.taken_back:
+                await self._take_back(node, said, line)
 
     def _elsewhere(self, kind: str, server: Server, neighbour: Neighbour) -> None:
         person, now = server.person(neighbour.name), self.world.now

@@ -11,7 +11,7 @@ from tests.simulation.fediverse import Server
 from tests.simulation.ledger import Ledger
 from tests.simulation.network import Weather
 from tests.simulation.node import ROOM, SimulatedNode
-from tests.simulation.truth import Truth
+from tests.simulation.play import Play
 from tests.simulation.world import World
 
 __all__ = ["Trouble"]
@@ -19,6 +19,7 @@ __all__ = ["Trouble"]
 MOST_AT_ONCE: Final = 3
 
 CHOKES_FOR: Final = 60.0
+REGRETS: Final = 3
 OVERTAKES_WITHIN: Final = 15.0
 """Seconds in which taking back must reach a server that fails at everything else."""
 
@@ -26,9 +27,9 @@ OVERTAKES_WITHIN: Final = 15.0
 class Trouble:
     """`begin` starts one, chosen by chance."""
 
-    def __init__(self, world: World, truth: Truth, nodes: Sequence[SimulatedNode], servers: Sequence[Server], ledger: Ledger) -> None:
+    def __init__(self, world: World, play: Play, nodes: Sequence[SimulatedNode], servers: Sequence[Server], ledger: Ledger) -> None:
         self.world = world
-        self.truth = truth
+        self.play = play
         self.nodes = nodes
         self.servers = servers
         self.ledger = ledger
@@ -53,8 +54,8 @@ class Trouble:
             (1, lambda: self._jump(node)),
             (2, lambda: self._stumble(node)),
         ]
-        if not self._running:
-            kinds.append((3, lambda: self._choke(server)))
+        if not self._running and self.play.shown(server):
+            kinds.append((16, lambda: self._choke(server)))
         self._run(self._random.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0]())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -80,20 +81,21 @@ class Trouble:
         await asyncio.sleep(self._random.uniform(least, most))
 
     def _touch(self, *hosts: str) -> None:
-        for host in hosts or [one.host for one in (*self.nodes, *self.servers)]:
+        everybody = [*(node.host for node in self.nodes), *(server.host for server in self.servers)]
+        for host in hosts or everybody:
             self.ledger.trouble[host] = self.world.now
 
     # ------------------------------------------------------------------------------------------------------ the network
 
     async def _storm(self) -> None:
         """Late, lost, doubled and unanswered requests, everywhere."""
-        weather = self.world.network.weather
-        before = (weather.delay, weather.lost, weather.unanswered, weather.doubled)
+        weather, calm = self.world.network.weather, Weather()
         weather.delay = self._random.choice((0.05, 0.5, 2.0))
         weather.lost, weather.unanswered, weather.doubled = (self._random.choice((0.0, 0.1, 0.3)) for _ in range(3))
         self.world.note(f"storm: {weather.delay} s, lost {weather.lost}, unanswered {weather.unanswered}, doubled {weather.doubled}")
         await self._for(5, 30)
-        weather.delay, weather.lost, weather.unanswered, weather.doubled = before
+        # As in good weather, and not as before: that may have been another storm, which ended in this one.
+        weather.delay, weather.lost, weather.unanswered, weather.doubled = calm.delay, calm.lost, calm.unanswered, calm.doubled
         self._touch()
         self.world.note("the storm is over")
 
@@ -132,11 +134,14 @@ class Trouble:
         self.world.note(f"{server.host} is up again")
 
     async def _choke(self, server: Server) -> None:
-        """It fails at everything but what takes something back, which must not wait behind the rest."""
+        """It fails at everything but what takes something back, which must not wait behind the rest; and something is taken back."""
         self._chokes = server.chokes = True
         began = self.world.now
         self.world.note(f"{server.host} chokes")
-        await asyncio.sleep(CHOKES_FOR)
+        for _ in range(REGRETS):
+            await asyncio.sleep(CHOKES_FOR / (REGRETS + 1))
+            await self.play.regret(server)
+        await asyncio.sleep(began + CHOKES_FOR - self.world.now)
         self.ledger.must_know(server, began, self.world.now - OVERTAKES_WITHIN)
         self._chokes = server.chokes = False
         self._touch()

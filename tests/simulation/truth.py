@@ -81,6 +81,10 @@ class Truth:
     def named(self, name: str) -> Said:
         return self.said[int(name[1:])]
 
+    def at(self, address: str) -> Said | None:
+        """What somebody elsewhere said under this address."""
+        return next((said for said in self.said if address and said.native == address), None)
+
     def about(self, text: str) -> Said | None:
         """What is said in these words."""
         found = NAME.search(text)

@@ -29,7 +29,7 @@ class World:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.random = Random(seed)
-        self.network = Network(Random(seed + 1))
+        self.network = Network(Random(seed + 1), self.note)
         self.steps: list[str] = []
         self.wrong: list[str] = []
         self.skipped = timedelta(0)
