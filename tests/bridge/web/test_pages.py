@@ -206,7 +206,7 @@ def test_the_privacy_page_says_the_days_that_the_operator_chose() -> None:
     assert kept["What arrived and what became of it"] == "one day"
     assert kept["Identifiers that tell a repeat from something new"] == "45 days"
     assert kept["What was decided and why, without words"] == "90 days"
-    for way in ("!cross off", "!forget this", "#nobridge"):
+    for way in ("!cross off", "!forget this", "!forget me", "!export", "!look", "#nobridge"):
         assert way in [code.text() for code in LexborHTMLParser(ALL["privacy"]).css("code")]
 
 
