@@ -107,7 +107,9 @@ def _every_test_begins_with_the_same_log() -> None:
     """What one test set up (a level, a form) must not hide from the next what it looks for."""
     structlog.reset_defaults()
     # A command that a test ran in this process may have set up the log, and each module's logger keeps what it first found.
-    for log in [vars(module).get("_log") for name, module in sys.modules.items() if name.startswith(("bridge.", "protocols.", "storage."))]:
+    for log in [
+        vars(module).get("_log") for name, module in list(sys.modules.items()) if name.startswith(("bridge.", "protocols.", "storage."))
+    ]:
         if log is not None:
             vars(log).pop("bind", None)
     root = logging.getLogger()
