@@ -95,6 +95,18 @@ class TestExport:
         assert about["communities"] == [{"community": "commons", "posts_let_in": 1}]
         assert [one["text"] for one in posts["posts"]] == ["hello, I am new here"]
 
+    async def test_asked_for_in_a_room_it_is_given_in_private_and_the_words_are_not_carried(self, house: House) -> None:
+        lena = await house.opted_in("lena")
+        for words in ("!export", "!look"):
+            asked = await lena.say("hall", words)
+            await house.settle()
+            house.clock.forward(15)
+            await house.settle()
+            assert await house.object(asked) is None
+        assert [one.id for one in house.hall.conversation("hall") if one.by.id == "bot"] == []
+        assert len(await documents(house, "lena")) == 1
+        assert (await house.told("lena"))[-1].startswith("🪞")
+
 
 class TestLook:
     async def test_before_the_yes_one_is_shown_what_one_would_be_and_nothing_is_made(self, house: House) -> None:
