@@ -29,7 +29,7 @@ def test_every_relative_link_leads_somewhere() -> None:
 
 def test_every_test_that_the_threat_model_relies_on_exists() -> None:
     named = set(re.findall(r"`(test_\w+)`", text("bridge/THREATS.md")))
-    written = {name for file in modules("tests") for name in re.findall(r"^(?:async )?def (test_\w+)", text(file), re.MULTILINE)}
+    written = {name for file in modules("tests") for name in re.findall(r"^ *(?:async )?def (test_\w+)", text(file), re.MULTILINE)}
 
     assert named
     assert not named - written

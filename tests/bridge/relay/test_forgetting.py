@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from bridge.changes import AdvanceLane, FailLane
+from bridge.changes import AdvanceLane, FailLane, PutDead
 from bridge.model.content import Message, Profile, Retraction
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native
+from bridge.model.item import Dead
 from bridge.norms.context import Crossing
 from protocols.loopback.ids import talk_with
 from protocols.loopback.people import Person
@@ -30,24 +31,27 @@ async def said(house: House, person: Person, *texts: str, **more: str) -> list[s
     return names
 
 
-async def answered(house: House, *silent: str) -> None:
-    """Every server takes what waits for it, but those that are silent."""
+async def answered(house: House, *silent: str, refusing: str = "") -> None:
+    """Every server takes what waits for it, but those that are silent, and one that refuses each thing for good."""
     for lane in await house.store.deliveries.lanes(house.clock.now() + EVER, 1000):
         if lane.destination.host in silent:
             at = house.clock.now()
             await house.store.journal.commit([FailLane(lane.destination, lane.urgent, "no answer", at, at, host=True)])
             continue
         queued = await house.store.deliveries.read(lane, 10_000)
-        if queued:
-            await house.store.journal.commit([AdvanceLane(lane.destination, lane.urgent, queued[-1].seq)])
+        if not queued:
+            continue
+        said_no = [one.item for one in queued if one.item is not None] if lane.destination.host == refusing else []
+        letters = [PutDead(item, lane.destination, Dead("403: not here"), 1, house.clock.now()) for item in said_no]
+        await house.store.journal.commit([*letters, AdvanceLane(lane.destination, lane.urgent, queued[-1].seq)])
 
 
-async def pass_time(house: House, seconds: float, *silent: str) -> None:
+async def pass_time(house: House, seconds: float, *silent: str, refusing: str = "") -> None:
     step = max(1.0, seconds / 20)
     for _ in range(20):
         house.clock.forward(step)
         await house.settle()
-        await answered(house, *silent)
+        await answered(house, *silent, refusing=refusing)
 
 
 async def code_told(house: House, name: str) -> str:
@@ -245,6 +249,30 @@ class TestMe:
         assert "No answer: dead.example." in receipts[0]
         assert await house.store.decisions.withdrawals(LENA) == ()
         assert await tables_that_name(house, "lenaquist") == []
+
+    async def test_s04_what_each_of_fifty_one_servers_answered_is_told(self, house: House) -> None:
+        for number in range(48):
+            await house.follow(await house.stranger("sam", f"n{number}.example"))
+        for host in ("dead1.example", "dead2.example", "refusing.example"):
+            await house.follow(await house.stranger("sam", host))
+        lena = await lena_of(house)
+        await lena.tell_bot("grace 0")
+        await house.settle()
+        for number in range(60):
+            await lena.say("hall", f"word {number}")
+        await house.settle()
+        await answered(house)
+        await self.forgotten(house, lena)
+        receipts: list[str] = []
+        for _ in range(80):
+            await answered(house, "dead1.example", "dead2.example", refusing="refusing.example")
+            house.clock.forward(1)
+            await house.settle()
+            receipts += [text for text in await house.told("lenaquist") if text.startswith("🧾") and text not in receipts]
+        (receipt,) = receipts
+        assert receipt.startswith("🧾 60 messages taken back. 48 servers have accepted it.")
+        assert "No answer: dead1.example, dead2.example. Refused: refusing.example." in receipt
+        assert "asked again for 30 days" in receipt
 
     async def test_a_late_create_of_something_forgotten_stays_dead(self, house: House) -> None:
         await house.follow(await house.stranger("sam"))
