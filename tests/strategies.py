@@ -16,7 +16,7 @@ from bridge.model.content.boost import Boost
 from bridge.model.content.command import Command
 from bridge.model.content.edit import Edit
 from bridge.model.content.membership import Change, Membership
-from bridge.model.content.message import Attachment, ContentNote, Manner, Mention, Message
+from bridge.model.content.message import Attachment, ContentNote, Emoji, Location, Manner, Mention, Message
 from bridge.model.content.notice import Notice
 from bridge.model.content.profile import Profile
 from bridge.model.content.reaction import Reaction
@@ -128,6 +128,10 @@ def messages() -> st.SearchStrategy[Message]:
             max_size=2,
         ).map(tuple),
         manner=st.sampled_from(Manner),
+        emojis=st.lists(st.builds(Emoji, name=st.sampled_from(NAMES), url=st.just("mxc://hs.example/1")), max_size=2).map(tuple),
+        location=st.none()
+        | st.builds(Location, name=words(), latitude=st.none() | st.floats(-90, 90), longitude=st.none() | st.floats(-180, 180)),
+        poll=st.booleans(),
     )
 
 

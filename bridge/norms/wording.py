@@ -46,7 +46,12 @@ WORDS: Mapping[str, Words] = {
     ),
     # Consent.
     "N01.off": Words("Its author has not said that their words may cross, so they stay."),
-    "N01.kept": Words("Its author keeps this one where it was written."),
+    "N01.kept": Words(
+        "Its author keeps this one where it was written.",
+        _STAYS + "Its own words ask not to be bridged, and that counts first ({norm}). "
+        "Write it without #nobridge or #local when you want it to cross. Questions: `!moot help`.",
+        "!moot help",
+    ),
     "N01.ask_sign": Words("Its author is asked before their words cross; signs are not asked about and stay."),
     "N01.unanswered": Words("Its author was asked and has not said yes, so it stays."),
     "N01.quiet": Words("Its author wants it public but not listed."),

@@ -16,6 +16,7 @@ from bridge.norms.consent import UNLINK
 from bridge.norms.context import Crossing, Keep, Rank
 from bridge.norms.decision import Verdict
 from bridge.norms.judge import judge
+from bridge.norms.wording import explain
 from tests.bridge.norms.town import (
     ABROAD,
     BO,
@@ -155,6 +156,9 @@ def test_a_marker_counts_in_a_title_and_in_a_content_note() -> None:
 def test_a_marker_in_the_words_beats_the_megaphone_and_says_so() -> None:
     decision = judge(post("#local"), at(COMMONS, GROUP, keep=Keep.CROSS))
     assert decision.strictest is STAY
+    assert decision.explanation is not None
+    assert (decision.explanation.code, decision.explanation.appeal) == ("N01.kept", "!moot help")
+    assert "ask not to be bridged" in explain(decision.explanation).plain
 
 
 @pytest.mark.parametrize("mark", [Mark.NOBRIDGE, Mark.NOBOT])

@@ -10,7 +10,7 @@ from bridge.model.content import Content, Message
 from bridge.model.content.boost import Boost
 from bridge.model.content.edit import Edit
 from bridge.model.content.membership import Change, Membership
-from bridge.model.content.message import Attachment, ContentNote, Manner
+from bridge.model.content.message import Attachment, ContentNote, Emoji, Location, Manner
 from bridge.model.content.profile import Profile
 from bridge.model.content.reaction import Reaction
 from bridge.model.content.retraction import Retraction
@@ -48,6 +48,10 @@ _files = st.builds(
     focus=st.none() | st.just((0.25, -0.5)),
 )
 
+_emojis = st.builds(
+    Emoji, name=st.sampled_from(("blob", "cat_2")), url=st.just("https://media.example/e.png"), media_type=st.just("image/png")
+)
+
 
 def _named(href: str, _shown: str, _classes: str) -> Native | None:
     return next((person for person in PEOPLE if person.id == href), None)
@@ -70,6 +74,11 @@ def messages(draw: st.DrawFn) -> Message:
         note=draw(st.none() | st.builds(ContentNote, text=_lines, sensitive=st.booleans())),
         attachments=draw(st.lists(_files, max_size=3).map(tuple)),
         manner=draw(st.sampled_from(Manner)),
+        emojis=draw(st.lists(_emojis, max_size=3).map(tuple)),
+        location=draw(
+            st.none() | st.builds(Location, name=_lines, latitude=st.none() | st.floats(-90, 90), longitude=st.none() | st.just(0.5))
+        ),
+        poll=draw(st.booleans()),
     )
 
 
@@ -92,9 +101,9 @@ def test_an_edit_comes_back_whole(message: Message) -> None:
     assert back(new) == new
 
 
-@given(_lines.filter(bool))
-def test_a_reaction_comes_back_whole(key: str) -> None:
-    reaction = Reaction(target=WORLD.ids["post"], key=key)
+@given(_lines.filter(bool), st.none() | _emojis)
+def test_a_reaction_comes_back_whole(key: str, emoji: Emoji | None) -> None:
+    reaction = Reaction(target=WORLD.ids["post"], key=key, emoji=emoji)
     if len(key.encode()) <= 100:
         assert back(reaction) == reaction
 
