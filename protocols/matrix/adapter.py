@@ -365,6 +365,13 @@ class MatrixAdapter:
         profile = await self._rooms.profile(self.me.bot)
         if profile is None or profile.get("displayname") != BOT_NAME:
             await self.client.set_displayname(self.me.bot, BOT_NAME)
+        # Rooms may have been linked by a release that said nothing, and a new name takes what a membership says besides.
+        joined = await self.client.rooms(self.me.bot)
+        for community in await self._store.directory.communities():
+            for channel in await self._store.directory.channels(community.id):
+                for place in channel.places:
+                    if place.native.id in joined:
+                        await self._rooms.tell(place.native.id)
         self._introduced = True
 
     async def _awaken(self) -> None:

@@ -96,10 +96,15 @@ class Rooms:
             ) from refusal
         return Place(native=Native(MATRIX, found), kind=PlaceKind.ROOM, name=facts.name, openness=openness_of(facts), bridges=bridges)
 
-    async def _bridges(self, room: str) -> tuple[str, ...]:
-        """Other nodes that carry the room, as their bots' memberships say; ours says so from now on. That needs no power in the room."""
+    async def tell(self, room: str) -> None:
+        """Say in the bot's own membership which node carries the room: that needs no power in it, and the same said again is no event."""
         bot = self._me.bot
         await self._client.put_state(room, MEMBER, {"membership": "join", "displayname": BOT_NAME, NODE: list(self._names)}, bot, by=bot)
+
+    async def _bridges(self, room: str) -> tuple[str, ...]:
+        """Other nodes that carry the room, as their bots' memberships say; ours says so from now on."""
+        bot = self._me.bot
+        await self.tell(room)
         found = [content.get(NODE) for user, content in await self._client.memberships(room, by=bot) if user != bot]
         told = [name for names in found for name in (names if isinstance(names, list) else [names])]
         nodes = dict.fromkeys(node.lower() for node in told if isinstance(node, str) and _DOMAIN.fullmatch(node.lower()))

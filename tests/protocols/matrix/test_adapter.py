@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from bridge.changes import PutConversation, PutGhost
+from bridge.changes import PutChannel, PutCommunity, PutConversation, PutGhost
 from bridge.errors import BadRegistration, BadSetting, Unreachable
 from bridge.model.content import Edit, Notice, Profile, Reaction, Retraction
 from bridge.model.ids import MATRIX, Native
@@ -329,6 +329,17 @@ async def test_other_nodes_in_a_room_are_seen_and_this_one_says_that_it_is_there
     assert place.bridges == ("b2.example",)
     said = house.homeserver.state[("!commons", "m.room.member")]
     assert said == {"membership": "join", "displayname": "Folkmoot", NODE: [ME.domain]}
+
+
+async def test_a_room_that_was_linked_before_is_told_when_the_node_starts(house: House) -> None:
+    """By a release that said nothing; and a homeserver gives a membership anew when the bot gets its name, without what it said besides."""
+    house.homeserver.members[("!commons", ME.bot)] = ("join", ME.bot)
+    await house.store.journal.commit([PutCommunity(COMMONS), PutChannel(CHANNEL)])
+    house.homeserver.state.pop(("!commons", "m.room.member"), None)
+    house.adapter._introduced = False  # as after a restart
+    await house.adapter.prepare("!commons")
+    assert house.homeserver.count("PUT", "m.room.member") == 2, "once for all that are linked, once for the one that is linked now"
+    assert house.homeserver.state[("!commons", "m.room.member")][NODE] == [ME.domain]
 
 
 async def test_what_matrix_does_not_tell_is_absent(house: House) -> None:
