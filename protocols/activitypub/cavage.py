@@ -78,9 +78,7 @@ def read(header: str, request: Request, public_origin: str) -> Claimed:
     if len(set(covered)) != len(covered):
         raise Unverified("The signature lists a header twice.")
     dates, expires, lines = [], _expires(parameters), []
-    fields: dict[str, list[str]] = {}
-    for name, value in request.headers:
-        fields.setdefault(name.lower(), []).append(value)
+    fields = request.fields
     for name in covered:
         match name:
             case "(request-target)":

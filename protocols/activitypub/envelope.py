@@ -26,7 +26,7 @@ ever, and so has its Undo; Takahe 0.11 keeps the id of a Follow that was ended a
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """`object`: its id, "" when it has none. `digest`: of the object where it is embedded, else of the whole activity."""
+    """`object`: its id, "" when it has none. `digest`, of an Update alone: of the object where it is embedded, else of the whole activity."""
 
     id: str
     type: str
@@ -55,10 +55,14 @@ def read_envelope(body: bytes) -> Envelope:
     for name, url in (("id", activity.id), ("actor", actor)):
         if len(url) > LONGEST_ID or not host_of(url):
             raise Malformed(f"the {name} is not a web address", path=f"$.{name}")
+    digest = _digest_of(activity) if activity.type == "Update" else ""
+    return Envelope(activity.id, activity.type[:64], actor, activity.one_id("object"), digest)
+
+
+def _digest_of(activity: Thing) -> str:
     embedded = activity.thing("object")
     seen = activity.members if embedded is None else embedded.members
-    digest = hashlib.blake2b(msgspec.json.encode(seen, order="sorted"), digest_size=16).hexdigest()
-    return Envelope(activity.id, activity.type[:64], actor, activity.one_id("object"), digest)
+    return hashlib.blake2b(msgspec.json.encode(seen, order="sorted"), digest_size=16).hexdigest()
 
 
 def key_of(secret: bytes, envelope: Envelope, signer: str, signed_at: datetime) -> str:

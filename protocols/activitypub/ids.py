@@ -5,6 +5,7 @@ Lower case, no fragment but in key ids, no port but in development. The tail of 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from bridge.model.ids import ACTIVITYPUB, OURS, CommunityId, Native, ObjectId, derive
@@ -82,6 +83,7 @@ def stands_for(community: CommunityId) -> Native:
     return Native(OURS, community)
 
 
+@lru_cache(maxsize=4_096)
 def host_of(url: str) -> str:
     """The server in lower case, with its port where there is one; "" when there is none."""
     try:

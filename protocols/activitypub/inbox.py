@@ -98,6 +98,7 @@ class Inbox:
         self._directory = directory
         self._patience = patience
         self._metrics = metrics or Metrics()
+        self._seconds = self._metrics.intake_seconds.labels(ACTIVITYPUB)
         self._accepted: Recent[bool] = Recent(MOST_REPEATS)
         self._circuits: Recent[datetime] = Recent(MOST_HOSTS)
 
@@ -123,7 +124,7 @@ class Inbox:
             self._count("refused", error.code)
             return _refusal(error, peer)
         finally:
-            self._metrics.intake_seconds.labels(ACTIVITYPUB).observe(time.perf_counter() - began)
+            self._seconds.observe(time.perf_counter() - began)
         return web.Response(status=202)
 
     def _count(self, outcome: str, code: str = "none") -> None:
@@ -139,6 +140,11 @@ class Inbox:
             raise _Unsupported("Send the activity without compression.")
         if not is_activity_type(request.headers.get("Content-Type", "")):
             raise _Unsupported(f'Send application/activity+json, or application/ld+json; profile="{ACTIVITY_STREAMS}".')
+        if request.content.is_eof():  # it came with the headers
+            whole = request.content.read_nowait()
+            if len(whole) > self._most_body:
+                raise self._too_large()
+            return whole
         body = bytearray()
         try:
             async with asyncio.timeout(self._patience):

@@ -35,8 +35,30 @@ _STEPS = bytes.maketrans(b"[{]}", b"\x02\x02\x00\x00")
 _HALF_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]", re.DOTALL)
 
 
+_SPACED = re.compile(rb'"[ \t\r\n]+:')
+
+
 def parse(body: bytes) -> dict[str, object]:
     """The members of one JSON object. Raises Malformed with the place, or the bound that was passed."""
+    if _is_modest(body):
+        try:
+            value = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Malformed(f"this is not JSON: {_reason(error, body)}") from error
+        # A name stands right before its colon, and the same two signs inside a string only make the count too high: when it is as many as
+        # there are members, none is there twice.
+        if isinstance(value, dict) and _members(value) == body.count(b'":') and _SPACED.search(body) is None:
+            return value
+    return _parse_slowly(body)
+
+
+def _is_modest(body: bytes) -> bool:
+    """Within every bound even if all the signs inside its strings were structure: true of most that people say."""
+    opened, closed = body.count(b"[") + body.count(b"{"), body.count(b"]") + body.count(b"}")
+    return max(opened, closed) <= MOST_DEPTH and opened + body.count(b",") <= MOST_IN_A_LIST and body.count(b'"') <= MOST_VALUES
+
+
+def _parse_slowly(body: bytes) -> dict[str, object]:
     if body.count(b'"') > _MOST_QUOTES:
         raise Malformed(f"the document has more than {_MOST_QUOTES} quotation marks")
     skeleton = _STRING.sub(b"", body)
@@ -66,17 +88,31 @@ def _require_bounds(skeleton: bytes) -> None:
 def _members(document: dict[str, object]) -> int:
     """How many there are in the whole tree. Raises Malformed for a list that is too long."""
     count = 0
+    left: list[object] = [document]
+    while left:
+        value = left.pop()
+        if type(value) is dict:
+            count += len(value)
+            left += [each for each in value.values() if type(each) is dict or type(each) is list]
+        elif type(value) is list:
+            if len(value) > MOST_IN_A_LIST:
+                raise Malformed(f"the list has more than {MOST_IN_A_LIST} elements", path=_where(document, value)[:200])
+            left += [each for each in value if type(each) is dict or type(each) is list]
+    return count
+
+
+def _where(document: dict[str, object], wanted: object) -> str:
+    """The path of a value in the tree; asked for only when it is refused."""
     left: list[tuple[str, object]] = [("$", document)]
     while left:
         path, value = left.pop()
+        if value is wanted:
+            return path
         if isinstance(value, dict):
-            count += len(value)
-            left += [(f"{path}.{name[:64]}", each) for name, each in value.items() if isinstance(each, dict | list)]
+            left += [(f"{path}.{name[:64]}", each) for name, each in value.items()]
         elif isinstance(value, list):
-            if len(value) > MOST_IN_A_LIST:
-                raise Malformed(f"the list has more than {MOST_IN_A_LIST} elements", path=path[:200])
-            left += [(f"{path}[{at}]", each) for at, each in enumerate(value) if isinstance(each, dict | list)]
-    return count
+            left += [(f"{path}[{at}]", each) for at, each in enumerate(value)]
+    return "$"
 
 
 def _repeated(body: bytes) -> str:

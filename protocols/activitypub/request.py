@@ -11,6 +11,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import http_sf
@@ -37,7 +38,7 @@ _ONCE = frozenset({"host", "date", "digest", "content-digest", "content-length",
 """Headers that may appear one time only; a second line is an attempt to have two readers see two requests."""
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, dict=True):
     """One HTTP request, coming in or going out.
 
     `target` is path and query as on the wire (`/inbox?x=1`), `host` the authority it is sent to (port only where it is not
@@ -57,9 +58,17 @@ class Request(msgspec.Struct, frozen=True):
         """Whether a digest must be there: an empty POST needs one too, or it could be given a body on the way."""
         return bool(self.body) or self.method not in {"GET", "HEAD"}
 
+    @cached_property
+    def fields(self) -> dict[str, list[str]]:
+        """The values of each header, in order, under its name in lower case."""
+        found: dict[str, list[str]] = {}
+        for key, value in self.headers:
+            found.setdefault(key.lower(), []).append(value)
+        return found
+
     def lines(self, name: str) -> list[str]:
         """The values of one header, in order; `name` in lower case."""
-        return [value for key, value in self.headers if key.lower() == name]
+        return self.fields.get(name, [])
 
 
 class Claimed(msgspec.Struct, frozen=True):

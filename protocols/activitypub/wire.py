@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -79,6 +80,7 @@ def encode(document: Document) -> bytes:
     return _encoder.encode(document)
 
 
+@lru_cache(maxsize=64)
 def is_activity_type(content_type: str) -> bool:
     """A `Content-Type` of ActivityPub, with any charset; `application/ld+json` only with its profile (rule O4)."""
     kind, _, parameters = content_type.partition(";")

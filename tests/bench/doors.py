@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from bridge import settings
+from bridge import eventloop, settings
 from bridge.app import open_app
 from bridge.logs import configure
 from bridge.net.server import Server
@@ -34,4 +34,4 @@ async def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    eventloop.run(main(Path(sys.argv[1])))
