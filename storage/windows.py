@@ -15,7 +15,7 @@ from storage.schema import destinations, heads, hearing, lanes, out, out_roster,
 
 __all__ = ["SPAN", "read_windows"]
 
-SPAN = 64
+SPAN = 32
 """Positions looked at from where a lane stands. A lane with nothing so near is read by itself: it hears little of what is written."""
 
 _BATCH = 500

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import msgspec
@@ -176,6 +177,7 @@ def admit(text: str, policy: Policy) -> URL:
     return url
 
 
+@lru_cache(maxsize=4_096)
 def origin(text: str) -> str:
     """`scheme://host[:port]` in lower case, the scheme's own port left out. Raises `Refused` when there is none."""
     return str(_parse(text).origin())
@@ -207,6 +209,7 @@ def _special_kind(address: _Address) -> str | None:
     return None if address in _GLOBAL_V6 else "reserved"
 
 
+@lru_cache(maxsize=4_096)
 def _parse(text: str) -> URL:
     if len(text) > LONGEST_URL:
         raise Refused(f"the address is longer than {LONGEST_URL} characters")

@@ -32,6 +32,9 @@ CHUNK = 64
 LOOK = 256
 """Lanes asked for beyond those known."""
 
+BREATH = 0.002
+"""Seconds for which those that were sent are gathered, so that what comes after them is read together."""
+
 SETTLE = 0.25
 """Seconds for which successes are gathered into one commit (engine.md section 9)."""
 
@@ -67,6 +70,7 @@ class Courier:
         self._tasks = Tasks()
         self._sending: set[asyncio.Task[None]] = set()
         self._soiled = asyncio.Event()
+        self._rings: asyncio.TimerHandle | None = None
         self._is_running = False
         self._is_draining = False
         self._lanes: dict[Key, Lane] = {}
@@ -315,6 +319,15 @@ class Courier:
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
+        if not self._sending:
+            self._ring()
+        elif self._rings is None:
+            self._rings = asyncio.get_running_loop().call_later(BREATH, self._ring)
+
+    def _ring(self) -> None:
+        if self._rings is not None:
+            self._rings.cancel()
+            self._rings = None
         self._tasks.bell.set()
 
     def _go_on(self, lane: Lane) -> None:

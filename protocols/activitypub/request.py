@@ -11,7 +11,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, TypeAlias
 
 import http_sf
@@ -186,4 +186,9 @@ def read_date(text: str) -> datetime:
 
 def write_date(now: datetime) -> str:
     """`now` (aware) as an HTTP date."""
-    return format_datetime(now.astimezone(UTC), usegmt=True)
+    return _written(int(now.timestamp()))
+
+
+@lru_cache(maxsize=8)
+def _written(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC), usegmt=True)
