@@ -185,7 +185,7 @@ def test_whoever_is_held_back_is_told_once_with_norm_end_and_appeal(case: tuple[
         assert not held or "until" in args
     elif decision.rung >= Rung.SLOW:
         untold = {reason.code for reason in decision.reasons if reason.rung >= Rung.SLOW}
-        assert untold & (UNTOLD | {"N01.account_marker", "N01.kept_edit"})
+        assert untold & (UNTOLD | {"N01.account_marker", "N01.kept", "N01.kept_edit"})
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CONTENT_TYPES if kind is not Retraction], ids=lambda kind: str(kind.__name__))
