@@ -91,7 +91,9 @@ def shown(reading: Reading) -> object:
     if message.mentions:
         seen["mentions"] = [mention.actor.id for mention in message.mentions]
     if message.attachments:
-        seen["files"] = [f"{one.media_type} {one.description}".strip() for one in message.attachments]
+        seen["files"] = [
+            f"{one.media_type} {one.description} {'(covered)' if one.sensitive else ''}".strip() for one in message.attachments
+        ]
     return seen
 
 
