@@ -10,15 +10,16 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from bridge.changes import AppendEvent, Change, Disown, EraseTraces, PutWithdrawal, Reassign
+from bridge.changes import AppendEvent, AppendItem, Change, Disown, EraseTraces, PutWithdrawal, Reassign
 from bridge.logs import logger
 from bridge.model.actor import Actor
 from bridge.model.audience import Audience
-from bridge.model.content import Notice, Profile, Retraction
+from bridge.model.content import Membership, Notice, Profile, Retraction
+from bridge.model.content.membership import Change as Coming
 from bridge.model.event import Event, Provenance
-from bridge.model.ids import ACTIVITYPUB, OURS, CommunityId, EventId, Native, ObjectId, Protocol, derive, event_id
-from bridge.model.item import SILENCE, Stage, Standing
-from bridge.model.place import Community
+from bridge.model.ids import ACTIVITYPUB, OURS, CommunityId, EventId, Native, ObjectId, Protocol, derive, event_id, item_id
+from bridge.model.item import SILENCE, Item, Stage, Standing
+from bridge.model.place import Community, PlaceKind
 from bridge.model.record import KnownObject, Said
 from bridge.model.withdrawal import Answer, Phase, Scope, Terms, Withdrawal
 from bridge.moderation import forgetting
@@ -136,7 +137,7 @@ class Withdrawals:
                 told = await self._told(forgetting.expired(withdrawal), withdrawal)
                 return [*told, PutWithdrawal(replace(withdrawal, phase=Phase.DONE))]
             case Phase.WAITING:
-                return self._begin(withdrawal)
+                return await self._begin(withdrawal)
             case Phase.RUNNING:
                 return await self._run(withdrawal)
             case Phase.ENDING:
@@ -150,14 +151,55 @@ class Withdrawals:
             case Phase.DONE:
                 return []
 
-    def _begin(self, withdrawal: Withdrawal) -> list[Change]:
+    async def _begin(self, withdrawal: Withdrawal) -> list[Change]:
         begun = replace(withdrawal, phase=Phase.RUNNING, due_at=self._clock.now())
         if withdrawal.scope is not Scope.ME:
             return [PutWithdrawal(begun)]
         person, alias, secret = withdrawal.person.native, withdrawal.alias, self._node.secret
         rosters = ((person_roster(secret, person), person_roster(secret, alias)),)
         _log.info("withdrawal.started", community=withdrawal.community, kind=str(withdrawal.scope))
-        return [Disown(person, alias, rosters), PutWithdrawal(begun)]
+        return [*await self._let_go(withdrawal), Disown(person, alias, rosters), PutWithdrawal(begun)]
+
+    async def _let_go(self, withdrawal: Withdrawal) -> list[Change]:
+        """Their own server hears that they follow nobody here any more: else it would believe so for ever."""
+        now, person = self._clock.now(), withdrawal.person
+        adapter = self._adapters.get(person.native.protocol)
+        known = await self._store.directory.actor(person.native)
+        where = adapter.destination_of(known[0] if known is not None else person, alone=True) if adapter is not None else None
+        changes: list[Change] = []
+        for community in await self._store.directory.communities():
+            for channel in await self._store.directory.channels(community.id):
+                for group in (place.native for place in channel.places if place.kind is PlaceKind.GROUP):
+                    follow = await self._store.directory.follow(person.native, group)
+                    if follow is None or where is None:
+                        continue
+                    native = Native(OURS, f"let-go/{withdrawal.id}/{community.id}")
+                    event = Event(
+                        id=event_id(self._node.secret, native),
+                        community=community.id,
+                        channel=channel.id,
+                        place=group,
+                        author=person,
+                        content=Membership(Coming.FOLLOW, person.native, group, follow.request),
+                        audience=Audience.DIRECT,
+                        at=now,
+                        received_at=now,
+                        provenance=Provenance(native),
+                    )
+                    item = Item(
+                        id=item_id(self._node.secret, event.id, group, "reject"),
+                        event_id=event.id,
+                        community=community.id,
+                        object=ObjectId(event.id),
+                        thread=event.id,
+                        place=group,
+                        form="reject",
+                        by=Native(OURS, community.id),
+                        event=event,
+                        to=(where,),
+                    )
+                    changes.append(AppendItem(item, now))
+        return changes
 
     async def _run(self, withdrawal: Withdrawal) -> list[Change]:
         """The next of what they said: each gets its retraction, and from then on stands under the alias."""
@@ -262,7 +304,7 @@ class Withdrawals:
         over = (withdrawal.ran_at or now) + self._terms.asked_again
         if now < over:
             erased = await self._erase(withdrawal)
-            clean = not erased
+            clean = not erased and not await self._speaks(withdrawal)
             due = over if clean else min(over, now + AGAIN)
             return [*erased, *self._sweep(withdrawal, last=False), PutWithdrawal(replace(withdrawal, clean=clean, due_at=due))]
         counted = replace(withdrawal, servers=await self._answers(withdrawal))
@@ -271,10 +313,20 @@ class Withdrawals:
 
     async def _close(self, withdrawal: Withdrawal) -> list[Change]:
         erased = await self._erase(withdrawal)
-        if erased:
-            return [*erased, PutWithdrawal(replace(withdrawal, due_at=self._clock.now() + AGAIN))]
+        if erased or await self._speaks(withdrawal):
+            later = PutWithdrawal(replace(withdrawal, due_at=self._clock.now() + AGAIN))
+            return [*erased, *self._sweep(withdrawal, last=False), later]
         _log.info("withdrawal.ended", community=withdrawal.community)
         return [*self._sweep(withdrawal, last=True), PutWithdrawal(replace(withdrawal, phase=Phase.DONE))]
+
+    async def _speaks(self, withdrawal: Withdrawal) -> bool:
+        """Has an account in a room, whose name is theirs, still to take something back there?"""
+        if withdrawal.scope is not Scope.ME:
+            return False
+        ghosts = [
+            await self._store.directory.ghost_of(protocol, withdrawal.alias) for protocol in self._adapters if protocol != ACTIVITYPUB
+        ]
+        return any(ghost is not None for ghost in ghosts)
 
     async def _erase(self, withdrawal: Withdrawal) -> list[Change]:
         if withdrawal.scope is not Scope.ME:

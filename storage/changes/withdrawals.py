@@ -84,7 +84,18 @@ _ALONE = (
 _UNNAME_DESTINATION = update(destinations).where(destinations.c.id == bindparam("number")).values(address=bindparam("nowhere"))
 _CALM_LANES = update(lanes).where(lanes.c.destination == bindparam("number")).values(last_error=None)
 _END_CONVERSATION = delete(conversations).where(conversations.c.actor == bindparam("whose"))
-_ENDED_ELSEWHERE = delete(ghosts).where(ghosts.c.of == bindparam("alias"), ghosts.c.protocol != ACTIVITYPUB, ghosts.c.ended.is_not(None))
+_STILL_SPEAKS = (
+    select(lanes.c.destination)
+    .join(destinations, destinations.c.id == lanes.c.destination)
+    .where(destinations.c.protocol == ghosts.c.protocol, lanes.c.urgent.is_(True), lanes.c.awake.is_not(None))
+    .correlate(ghosts)
+    .exists()
+)
+"""What is taken back on its protocol is taken back by the account itself."""
+
+_ENDED_ELSEWHERE = delete(ghosts).where(
+    ghosts.c.of == bindparam("alias"), ghosts.c.protocol != ACTIVITYPUB, ghosts.c.ended.is_not(None), ~_STILL_SPEAKS
+)
 _NATIVES = select(ghosts.c.native).where(ghosts.c.of == bindparam("alias"))
 _DROP_KEYS = delete(keys).where(keys.c.owner.in_(bindparam("owners", expanding=True)))
 

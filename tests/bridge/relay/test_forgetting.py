@@ -9,7 +9,7 @@ from bridge.model.content import Message, Profile, Retraction
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native
 from bridge.model.item import Dead
 from bridge.norms.context import Crossing
-from protocols.loopback.ids import talk_with
+from protocols.loopback.ids import HOST, talk_with
 from protocols.loopback.people import Person
 from storage.schema import metadata
 from tests.bridge.relay.house import EVER, House
@@ -309,6 +309,7 @@ class TestMe:
 
     async def test_somebody_on_the_fediverse_is_forgotten_in_the_rooms(self, house: House) -> None:
         gus = await house.known(await house.stranger("gusquist"))
+        await house.store.journal.commit(await house.loopback.embody(gus.native, await house.community(), actor=gus))
         note = await house.post(gus, "from the fediverse")
         assert await house.object(note, ACTIVITYPUB) is not None
         await answered(house)
@@ -324,9 +325,15 @@ class TestMe:
         await tell(f"forget confirm {code}")
         house.clock.forward(10 * MINUTE)
         await house.settle()
+        answers = [item for _, item in await house.out(f"{gus.native.id}/inbox") if item.form == "reject"]
+        assert [item.event.content.target.id for item in answers] == [group], "their server hears that the follow has ended"  # type: ignore[union-attr]
         kinds = [type(item.event.content).__name__ for _, item in await house.out("hall")]
         assert kinds.count("Retraction") == 2
         assert kinds[-1] == "Profile"
+        await pass_time(house, 900, HOST)
+        (alias,) = {item.by for _, item in await house.out("hall") if item.urgent}
+        assert await house.store.directory.ghost_of(LOOPBACK, alias) is not None, "who is to take something back in the room is still known"
+        assert len(await house.out("hall")) == 3
         await pass_time(house, 900)
         assert await tables_that_name(house, "gusquist") == []
         await house.post(await house.stranger("gusquist"), "anew")
