@@ -48,7 +48,7 @@ _END_HOLDS = (
     .where(holds.c.object == bindparam("which"), holds.c.ended.is_(None))
     .values(ended="taken back", ended_at=bindparam("moment"), body=None, author=None, handle="")
 )
-_ABOUT = select(events.c.seq, events.c.intake, events.c.ended).where(
+_ABOUT = select(events.c.seq, events.c.intake, events.c.ended, events.c.kind).where(
     or_(events.c.object == bindparam("which"), events.c.id == bindparam("which")), events.c.kind != "retraction", events.c.body.is_not(None)
 )
 _BLANK_EVENT = update(events).where(events.c.seq == bindparam("entry")).values(body=None, ended=bindparam("how"))
@@ -123,8 +123,10 @@ def retract(connection: Connection, change: Retract, secret: bytes) -> None:
         _TOMBSTONE(connection, {"key": tombstone_key(secret, change.native), "at": at})
     connection.execute(_TAKE_BACK, {"which": change.object, "moment": at})
     connection.execute(_END_HOLDS, {"which": change.object, "moment": at})
-    for seq, entry, ended in connection.execute(_ABOUT, {"which": change.object}).all():
-        connection.execute(_BLANK_EVENT, {"entry": seq, "how": ended or "taken back"})
+    for seq, entry, ended, kind in connection.execute(_ABOUT, {"which": change.object}).all():
+        # A sighting has no words, and without the name that it tells the copy could never be taken back.
+        if kind != "sighting":
+            connection.execute(_BLANK_EVENT, {"entry": seq, "how": ended or "taken back"})
         if entry is not None:
             connection.execute(_BLANK_INTAKE, {"entry": entry})
     forget_media(connection, change.object)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bridge.changes import AppendItem, PutCopy, PutObject, Retract
+from bridge.changes import AppendEvent, AppendItem, PutCopy, PutObject, Retract
+from bridge.model.content import Sighting
 from bridge.model.event import Event
 from bridge.model.ids import ItemId, Native, ObjectId
 from storage import SqlStore
@@ -58,6 +59,15 @@ async def test_a_late_create_of_something_taken_back_before_stays_dead(store: Sq
     assert await store.decisions.tombstoned(ObjectId("another"), said.provenance.native) is True
     await store.journal.commit([PutObject(known(said), said)])
     assert await store.objects.find(said.provenance.native) is None
+
+
+async def test_an_echo_on_its_way_still_tells_the_name_of_the_copy_after_a_retraction(store: SqlStore) -> None:
+    """Where the answer to a sending was lost, nothing else does, and the copy would stand for ever."""
+    said = event("said")
+    echo = event("echo", Sighting(oid(said), "$copy"))
+    await store.journal.commit([AppendEvent(said), PutObject(known(said), said), AppendEvent(echo)])
+    await store.journal.commit([Retract(oid(said), said.provenance.native, NOW)])
+    assert [each for _, each in await store.journal.read_events(MAKERS, 10)] == [echo]
 
 
 async def test_copies_stay_known_after_a_retraction_so_that_it_can_be_carried_out(store: SqlStore) -> None:
