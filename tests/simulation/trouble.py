@@ -75,15 +75,16 @@ class Trouble:
                 await asyncio.sleep(1.0)
             node.disk.dies_in = None
             node.hall.faults.heal()
-            self.ledger.trouble[node.host] = self.world.now
+            self._touch(node.host)
 
     async def _for(self, least: float, most: float) -> None:
         await asyncio.sleep(self._random.uniform(least, most))
 
-    def _touch(self, *hosts: str) -> None:
+    def _touch(self, *hosts: str, later: float = 0.0) -> None:
+        """These (all, when none is named) were in trouble until now, or feel it for so many seconds from now on."""
         everybody = [*(node.host for node in self.nodes), *(server.host for server in self.servers)]
         for host in hosts or everybody:
-            self.ledger.trouble[host] = self.world.now
+            self.ledger.trouble[host] = max(self.ledger.trouble[host], self.world.now + later)
 
     # ------------------------------------------------------------------------------------------------------ the network
 
@@ -190,7 +191,8 @@ class Trouble:
         node.clock.jump(seconds)
         await self._for(5, 40)
         node.clock.jump(0.0)
-        self._touch(node.host)
+        # What was put off by a clock that was ahead stays put off by so much (engine.md section 10, "retries early or late").
+        self._touch(node.host, later=max(0.0, seconds))
         self.world.note(f"the clock of {node.host} is right again")
 
     async def _stumble(self, node: SimulatedNode) -> None:
