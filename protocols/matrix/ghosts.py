@@ -97,7 +97,8 @@ class Ghosts:
         await self._client.put_device(user)
 
     async def renew(self, actor: Actor) -> None:
-        """Show a changed name or picture, at most once in ten minutes; what is skipped is caught up with when the ghost next speaks."""
+        """Show a changed name or picture, at most once in ten minutes; what is skipped is caught up with when the ghost next speaks. The
+        first name does not count: newcomers often find theirs in the first minutes."""
         ghost = await self._find(actor.native)
         if ghost is None or (ghost.name == face_of(actor) and ghost.avatar == actor.avatar):
             return
@@ -106,12 +107,12 @@ class Ghosts:
             return
         _, changes = await self.make(actor, ghost.community or CommunityId(""))
         await self._store.journal.commit(changes)
+        _remember(self._renamed, ghost.native.id, now)
 
     async def _dress(self, user: str, face: str, avatar: str | None, before: Ghost | None = None) -> str | None:
         """Name and picture; the address of the picture it has now. One that cannot be had is asked for again with the next change."""
         if before is None or before.name != face or before.ended is not None:
             await self._client.set_displayname(user, face)
-        _remember(self._renamed, user, self._clock.now())
         had = before.avatar if before is not None and before.ended is None else None
         if avatar == had:
             return had

@@ -213,12 +213,13 @@ async def test_a_new_name_is_shown_on_the_other_side(town: Town) -> None:
     # Not by `lookup`: Fedify keeps the documents it has read for a while.
     assert json.loads((await town.near.ask("get", url=bo))["body"])["name"] == "Bo the Builder"
 
-    # A ghost is renamed at most once in ten minutes, its first name included; a node that starts has forgotten when that was.
-    await town.node.restart()
+    await town.far.post("lea", "<p>The old name</p>", group=town.group)
+    await town.until(body="The old name")
     await town.far.act("profile", "lea", display="Lea of the Lake", to=[town.group])
+    name = f"Lea of the Lake ({town.far.handle('lea')})"
+    await town.until(types=["m.room.member"], sender=town.ghost(town.far, "lea"), name=name)
     await town.far.post("lea", "<p>A new name</p>", group=town.group)
-    shown = await town.until(body="A new name")
-    assert shown["name"] == f"Lea of the Lake ({town.far.handle('lea')})"
+    assert (await town.until(body="A new name"))["name"] == name
 
 
 async def test_whoever_follows_is_a_reader_until_they_stop(town: Town) -> None:
