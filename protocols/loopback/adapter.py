@@ -153,7 +153,8 @@ class LoopbackAdapter:
         except Malformed as error:
             return Dead(f"It cannot be read: {error.private}")
         except Refused as refusal:
-            return Skipped(refusal.public) if isinstance(content, Retraction) else Dead(refusal.public)
+            # A sign under words that were taken back while it was on its way is nobody's loss, like a retraction that comes too late.
+            return Skipped(refusal.public) if isinstance(content, Retraction | Reaction) else Dead(refusal.public)
         if isinstance(content, Profile) and content.ended and wire.speaker is not None:
             await self._store.journal.commit([EndGhost(wire.speaker, self._clock.now())])
         _log.debug("delivery.succeeded", protocol=LOOPBACK, content=tag_of(content), item_id=item.id)

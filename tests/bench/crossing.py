@@ -31,6 +31,9 @@ WARM = 10
 ANNOUNCED = 2
 """Deliveries of a new thread to each server: the post, and the boost of it."""
 
+WELCOME = 1
+"""Whoever writes to the group for the first time is told once what it is."""
+
 _KINDS = (("new threads", False, ANNOUNCED), ("answers", True, 1))
 """What is said, whether it answers something, and how often each server hears of it."""
 
@@ -71,7 +74,8 @@ async def _in(folder: Path, homeserver: Program, sink: Program, yardstick: Yards
     sent, said = [(await yardstick.delivery(founded.sinks[:1], many, sign=sign)).cpu for sign in (True, False)]
     rows = []
     async with running(founded) as node:
-        await node.until_arrived([(homeserver, WARM), (sink, WARM * ANNOUNCED)], founded.inbox, numbers.posts(founded, WARM))
+        warm = [(homeserver, WARM), (sink, WARM * ANNOUNCED + WELCOME)]
+        await node.until_arrived(warm, founded.inbox, numbers.posts(founded, WARM))
         for kind, answers, times in _KINDS:
             requests = numbers.posts(founded, many, answers=answers)
             spent = await node.until_arrived([(homeserver, many), (sink, many * times)], founded.inbox, requests, rate=PER_SECOND)
@@ -112,7 +116,7 @@ async def memory(folder: Path, homeserver: Program, sink: Program, sizes: Sizes)
         before = node.node.usage()
         await asyncio.sleep(sizes.idle)
         idle = node.node.usage()
-        await _flood(node, homeserver, sink, numbers, max(1, half // 10))
+        await _flood(node, homeserver, sink, numbers, max(1, half // 10), besides=WELCOME)
         warm = node.node.usage()
         spent = await _flood(node, homeserver, sink, numbers, half - half // 10)
         after = node.node.usage()
@@ -130,11 +134,12 @@ async def memory(folder: Path, homeserver: Program, sink: Program, sizes: Sizes)
     return [resting, Row(f"after {sizes.flood:,} events at full speed", many / spent.seconds, cpu, more=more)]
 
 
-async def _flood(node: Running, homeserver: Program, sink: Program, numbers: _Numbers, many: int) -> Spent:
-    """So many from each side: Sam's go to the room and, twice, to the one server; Ana's, twice, to the same."""
+async def _flood(node: Running, homeserver: Program, sink: Program, numbers: _Numbers, many: int, *, besides: int = 0) -> Spent:
+    """So many from each side: Sam's go to the room and, twice, to the one server; Ana's, twice, to the same. `besides`: what else arrives there."""
     founded = node.founded
     posts, events = numbers.posts(founded, many), numbers.transactions(founded, many)
     sending = asyncio.create_task(node.send(founded.inbox, posts))
-    spent = await node.until_arrived([(homeserver, many), (sink, 2 * many * ANNOUNCED)], founded.door, events)
+    arrivals = [(homeserver, many), (sink, 2 * many * ANNOUNCED + besides)]
+    spent = await node.until_arrived(arrivals, founded.door, events)
     assert (await sending).count == many
     return spent
