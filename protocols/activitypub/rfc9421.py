@@ -131,9 +131,7 @@ def sign(request: Request, key: Signer, now: datetime, asked: Asked | None = Non
 
 def read(request: Request, public_origin: str) -> Claimed:
     """Parse `Signature-Input` and `Signature` strictly: one label, bare components, known parameters. Raises Unverified."""
-    fields: dict[str, list[str]] = {}
-    for header, value in request.headers:
-        fields.setdefault(header.lower(), []).append(value)
+    fields = request.fields
     label, member = _only_member(fields, "signature-input")
     components, parameters = member if isinstance(member, tuple) else (None, {})
     if not isinstance(components, list):
