@@ -16,7 +16,8 @@ import msgspec
 from bridge.errors import BadSetting
 from bridge.keyfiles import SECRET_BYTES, Secrets
 from bridge.manual import to_toml
-from bridge.settings import AppserviceListen, Development, Listen, Matrix, Settings, load
+from bridge.settings import AppserviceListen, Development, Listen, Matrix, Settings
+from bridge.settingsfile import load
 
 __all__ = ["QUESTIONS", "Answers", "Question", "found_secrets", "settings_for", "settings_text", "tidy"]
 

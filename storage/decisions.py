@@ -115,8 +115,9 @@ class SqlDecisions:
         return tuple(msgspec.msgpack.decode(row.body, type=Consent) for row in rows)
 
     async def consenting(self, community: CommunityId) -> int:
-        row = await self._first(_CONSENTING, community=community)
-        return 0 if row is None else int(row[0])
+        ask = {"community": community}
+        found: int = await self._database.scan(lambda connection: connection.execute(_CONSENTING, ask).scalar_one())
+        return found
 
     async def released_count(self, actor: Native, community: CommunityId) -> int:
         row = await self._first(_LET_IN, actor=str(actor), community=community)

@@ -114,7 +114,7 @@ class SqlDeliveries:
         return await self._database.scan(read)
 
     async def standings(self, event_id: EventId) -> tuple[Standing, ...]:
-        return await self._database.read(lambda connection: standings_of(connection, event_id))
+        return await self._database.scan(lambda connection: standings_of(connection, event_id))
 
 
 def _open(next_at: int) -> datetime | None:

@@ -125,7 +125,9 @@ class SqlDirectory:
 
     async def ghosts(self, community: CommunityId) -> tuple[Ghost, ...]:
         """Those in use."""
-        return tuple(msgspec.msgpack.decode(row.body, type=Ghost) for row in await self._all(_GHOSTS, community=community))
+        ask = {"community": community}
+        rows = await self._database.scan(lambda connection: list(connection.execute(_GHOSTS, ask).all()))
+        return tuple(msgspec.msgpack.decode(row.body, type=Ghost) for row in rows)
 
     async def follow(self, actor: Native, target: Native) -> Follow | None:
         row = await self._first(_FOLLOW, actor=str(actor), target=str(target))
@@ -137,8 +139,9 @@ class SqlDirectory:
         return tuple(_follow(row) for row in await self._all(_FOLLOWERS, target=str(target), after=key, many=limit))
 
     async def follower_count(self, target: Native) -> int:
-        row = await self._first(_COUNT, target=str(target))
-        return 0 if row is None else int(row[0])
+        ask = {"target": str(target)}
+        found: int = await self._database.scan(lambda connection: connection.execute(_COUNT, ask).scalar_one())
+        return found
 
     async def conversation(self, actor: Native) -> Native | None:
         row = await self._first(_CONVERSATION, actor=str(actor))

@@ -227,13 +227,13 @@ class SqlJournal:
         return None if body is None else decode(body)
 
     async def traces(self, person: Native, limit: int) -> Traces:
-        return await self._database.read(lambda connection: traces_of(connection, person, limit))
+        return await self._database.scan(lambda connection: traces_of(connection, person, limit))
 
     async def recent_events(self, community: CommunityId | None, limit: int) -> tuple[Record, ...]:
         return await self._database.scan(lambda connection: recent_records(connection, community, limit))
 
     async def record(self, event_id: EventId) -> Record | None:
-        return await self._database.read(lambda connection: record_of(connection, event_id))
+        return await self._database.scan(lambda connection: record_of(connection, event_id))
 
     async def backlog(self, now: datetime) -> Backlog:
         return await self._database.scan(lambda connection: _backlog(connection, micros(now), self._free()))

@@ -149,7 +149,7 @@ class SqlObjects:
     async def count_said_by(self, author: Native, part: Said) -> int:
         statement = select(func.count()).select_from(_narrowed(part, standing=True).limit(None).subquery())
         ask = {"author": str(author), "after": 0}
-        found: int = await self._database.read(lambda connection: connection.execute(statement, ask).scalar_one())
+        found: int = await self._database.scan(lambda connection: connection.execute(statement, ask).scalar_one())
         return found
 
     async def item(self, item_id: ItemId) -> Item | None:

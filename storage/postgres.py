@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bridge.errors import MissingExtra, OperatorError, StoreDown
-from bridge.settings import verify_database
+from bridge.settingsfile import verify_database
 from storage.engine import translated
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import click
 import msgspec
 
-from bridge import settings as _settings
+from bridge import settingsfile
 from bridge.control import connect, is_running
 from bridge.operations import Operations
 from bridge.settings import Settings
@@ -26,7 +26,7 @@ as_json = click.option("--json", "json", is_flag=True, help="Print JSON, for scr
 def settings_of(context: click.Context) -> Settings:
     """The settings in the file that --settings names. Raises BadSetting."""
     path: Path = context.find_root().params["settings"]
-    return _settings.read(path)
+    return settingsfile.read(path)
 
 
 def ask(context: click.Context, question: Callable[[Operations], Awaitable[T]]) -> T:

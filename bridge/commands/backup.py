@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from bridge import settings as _settings
+from bridge import settingsfile
 from bridge.commands.asking import settings_of
 from bridge.commands.progress import shown
 from bridge.commands.table import moment
@@ -68,7 +68,9 @@ def restore(context: click.Context, path: Path) -> None:
 
     contents = read_contents(path)
     file: Path = context.find_root().params["settings"]
-    settings = _settings.read(file) if file.exists() else _settings.load(settings_in(path), folder=file.resolve().parent, name=str(file))
+    settings = (
+        settingsfile.read(file) if file.exists() else settingsfile.load(settings_in(path), folder=file.resolve().parent, name=str(file))
+    )
     with shown("Restoring") as progress:
         restore_backup(path, contents, file, settings, progress)
     click.echo(

@@ -10,7 +10,7 @@ from bridge.commands.asking import settings_of
 from bridge.commands.progress import shown
 from bridge.errors import OperatorError
 from bridge.keyfiles import read_secrets
-from bridge.settings import verify_database
+from bridge.settingsfile import verify_database
 
 __all__ = ["db"]
 

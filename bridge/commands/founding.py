@@ -11,7 +11,8 @@ import click
 from bridge.errors import BadSetting, OperatorError
 from bridge.founding import QUESTIONS, Answers, Question, found_secrets, settings_for, settings_text, tidy
 from bridge.keyfiles import Secrets, write_private
-from bridge.settings import Settings, load
+from bridge.settings import Settings
+from bridge.settingsfile import load
 
 __all__ = ["init", "lay_out"]
 

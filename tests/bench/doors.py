@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from bridge import eventloop, settings
+from bridge import eventloop, settingsfile
 from bridge.app import open_app
 from bridge.logs import configure
 from bridge.net.server import Server
@@ -14,7 +14,7 @@ from tests.bench.programs import say, until_closed
 
 
 async def main(path: Path) -> None:
-    chosen = settings.read(path)
+    chosen = settingsfile.read(path)
     assert chosen.matrix is not None
     configure(chosen.log.level, form=chosen.log.format)
     async with open_app(chosen) as node:

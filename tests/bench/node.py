@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from bridge import app, eventloop, settings
+from bridge import app, eventloop, settingsfile
 from tests.bench.programs import say
 
 
@@ -20,4 +20,4 @@ def _stop_when_closed() -> None:
 if __name__ == "__main__":
     say(starting=True)
     threading.Thread(target=_stop_when_closed, daemon=True).start()
-    eventloop.run(app.run(settings.read(Path(sys.argv[1]))))
+    eventloop.run(app.run(settingsfile.read(Path(sys.argv[1]))))

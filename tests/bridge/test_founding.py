@@ -17,7 +17,8 @@ from bridge.commands.founding import lay_out
 from bridge.errors import BadSetting
 from bridge.founding import QUESTIONS, Answers, found_secrets, settings_for, settings_text, tidy
 from bridge.keyfiles import read_secrets
-from bridge.settings import Development, load, read
+from bridge.settings import Development
+from bridge.settingsfile import load, read
 
 FLAGS = (
     *("--domain", "moot.example"),

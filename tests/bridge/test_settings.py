@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bridge import manual
 from bridge.description import entries
 from bridge.errors import BadSetting
-from bridge.settings import Development, Log, Matrix, Settings, load, read
+from bridge.settings import Development, Log, Matrix, Settings
+from bridge.settingsfile import load, read
 
 ROOT = Path(__file__).parents[2]
 LEAST = 'domain = "moot.example"\ndata_dir = "data"\n'

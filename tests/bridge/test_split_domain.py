@@ -14,7 +14,8 @@ from aiohttp import web
 
 from bridge.errors import BadSetting
 from bridge.homeserver import free_port
-from bridge.settings import Settings, load
+from bridge.settings import Settings
+from bridge.settingsfile import load
 from protocols.loopback.adapter import LoopbackAdapter
 from tests.bridge.node import found_node, running_node
 

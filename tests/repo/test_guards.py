@@ -11,7 +11,7 @@ import pytest
 from blockbuster import BlockingError
 
 from bridge import manual
-from bridge.settings import load
+from bridge.settingsfile import load
 from tests.repo.tree import ROOT
 
 

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from bridge.cli import root
 from bridge.deployment import KINDS
 from bridge.deployment.rendering import render
-from bridge.settings import Limits, Listen, Media, Settings, load
+from bridge.settings import Limits, Listen, Media, Settings
+from bridge.settingsfile import load
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
