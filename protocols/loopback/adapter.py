@@ -22,6 +22,7 @@ from protocols.loopback import translate
 from protocols.loopback.capabilities import HALL, PATIENCE
 from protocols.loopback.hall import Hall
 from protocols.loopback.ids import BOT, HOST, ghost_id, is_name, key_of, lane_of
+from protocols.loopback.room import Missing
 from protocols.loopback.translate.frame import person
 from protocols.loopback.translate.profile import shown
 from protocols.loopback.wire import Deed, Draft, Say, decode, dump
@@ -154,7 +155,8 @@ class LoopbackAdapter:
             return Dead(f"It cannot be read: {error.private}")
         except Refused as refusal:
             # A sign under words that were taken back while it was on its way is nobody's loss, like a retraction that comes too late.
-            return Skipped(refusal.public) if isinstance(content, Retraction | Reaction) else Dead(refusal.public)
+            too_late = isinstance(content, Retraction) or (isinstance(content, Reaction) and isinstance(refusal, Missing))
+            return Skipped(refusal.public) if too_late else Dead(refusal.public)
         if isinstance(content, Profile) and content.ended and wire.speaker is not None:
             await self._store.journal.commit([EndGhost(wire.speaker, self._clock.now())])
         _log.debug("delivery.succeeded", protocol=LOOPBACK, content=tag_of(content), item_id=item.id)

@@ -13,10 +13,16 @@ from bridge.model.place import OPEN, Openness
 from protocols.loopback.ids import BOT
 from protocols.loopback.wire import Account, Arrange, Boost, Come, Deed, Face, React, Revise, Say, TakeBack, Words
 
-__all__ = ["Line", "Room", "Sign"]
+__all__ = ["Line", "Missing", "Room", "Sign"]
 
 _COMES = frozenset({Change.JOIN, Change.FOLLOW})
 _GOES = frozenset({Change.LEAVE, Change.UNFOLLOW, Change.BAN})
+
+
+class Missing(Refused):
+    """What it is about is not in the room, or not any more."""
+
+    code = "missing"
 
 
 class Sign(msgspec.Struct, frozen=True):
@@ -177,5 +183,5 @@ class Room:
     def _line(self, deed: str) -> Line:
         line = self._lines.get(deed)
         if line is None or line.taken_back:
-            raise Refused("It is not here, or was taken back.")
+            raise Missing("It is not here, or was taken back.")
         return line

@@ -311,6 +311,19 @@ async def test_a_hint_wakes_whoever_waits_and_news_before_the_wait_is_not_lost(s
     assert clock.now() == later(3600), "no news: the time passes"
 
 
+@pytest.mark.parametrize("is_awaited", [True, False])
+async def test_the_reader_hears_of_what_arrives_when_something_waited_for_it(store: SqlStore, clock: Hand, is_awaited: bool) -> None:
+    parent = event("parent")
+    (receipt,) = await store.journal.accept([intake("a")])
+    awaited = parent.provenance.native if is_awaited else event("another").provenance.native
+    await store.journal.commit([Park(Wait(receipt.seq, later(7200), "its parent has not arrived", awaited=awaited))])
+    await store.journal.hint(Stream.INTAKE, 3600)
+    start = clock.now()
+    await store.journal.commit([PutObject(known(parent), parent)])
+    await store.journal.hint(Stream.INTAKE, 3600)
+    assert (clock.now() == start) is is_awaited
+
+
 async def test_a_follower_misses_nothing_while_others_write(store: SqlStore) -> None:
     """The cursor trap (engine.md section 7): a reader after its cursor must never skip an entry that commits later."""
     wanted = 8 * 40

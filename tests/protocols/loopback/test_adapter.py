@@ -266,6 +266,19 @@ async def test_whoever_was_sent_out_does_not_speak_again(house: House) -> None:
     assert await house.send(item(Message(from_plain("Again")), number=1)) == Dead("This account was removed from the room.")
 
 
+async def test_a_sign_under_words_that_were_taken_back_meanwhile_is_passed_over(house: House) -> None:
+    object_id, _ = await house.said(Message(from_plain("Hello")))
+    await house.said(Retraction(object_id), number=1)
+    assert await house.send(item(Reaction(object_id, "🎉"), number=2)) == Skipped("It is not here, or was taken back.")
+
+
+async def test_a_sign_of_whoever_was_sent_out_is_refused(house: House) -> None:
+    house.hall.room("hall").hosts |= {"lena"}
+    object_id, _ = await house.said(Message(from_plain("Buy my glue")))
+    await house.hall.person("lena").remove("hall", "sam@a.example")
+    assert await house.send(item(Reaction(object_id, "🎉"), number=1)) == Dead("This account was removed from the room.")
+
+
 # ------------------------------------------------------------------------------------------------------------ accounts
 
 
