@@ -54,10 +54,11 @@ from bridge.moderation.holds import Action
 from bridge.moderation.wording import notice
 from bridge.norms.wording import sentence
 from bridge.operations import CommunityLine, HoldLine, IntakeLine, MediaLine, Outbound, Retirement, Status, hold_line
-from bridge.ports import Adapter, Clock, DeadLetter, Entry, Node, Store
+from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.keeping import Keeper
 from bridge.relay.plan import place_roster
 from bridge.relay.relay import Relay
+from bridge.streams import DeadLetter, Entry
 
 __all__ = ["Administration"]
 

@@ -30,7 +30,7 @@ from bridge.net.client import Client, Limits, user_agent
 from bridge.net.guard import policy_for
 from bridge.net.server import Server, health_routes, metrics_routes, new_application
 from bridge.operations import Operations
-from bridge.ports import Adapter, Node, Stream
+from bridge.ports import Adapter, Node
 from bridge.refs import Need, Refs
 from bridge.relay.courier import Courier
 from bridge.relay.keeping import Bounds, Keeper
@@ -38,6 +38,7 @@ from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader
 from bridge.relay.relay import Relay
 from bridge.settings import Settings
+from bridge.streams import Stream
 from bridge.supervisor import Supervisor
 from bridge.web.media import MediaDoor
 from bridge.web.pages import SitePages

@@ -15,7 +15,7 @@ from bridge.model.content.release import Ending
 from bridge.model.ids import EventId, Native
 from bridge.model.place import Place
 from bridge.model.record import Hold, Record
-from bridge.ports import Backlog, DeadLetter, LaneState
+from bridge.streams import Backlog, DeadLetter, LaneState
 
 __all__ = ["CommunityLine", "HoldLine", "IntakeLine", "MediaLine", "Operations", "Outbound", "Retirement", "Status", "hold_line"]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ARRAY, ColumnElement, Integer, any_, bindparam, func
 
-from bridge.ports import Stream
+from bridge.streams import Stream
 from storage.dialect import stored
 
 __all__ = ["BUCKETS", "bucket_of", "within"]

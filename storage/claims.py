@@ -24,7 +24,7 @@ from sqlalchemy import Connection, bindparam, select, tuple_
 from bridge.changes import AdvanceLane, Change, EndDestination, FailLane, GiveUp, SnoozeLane
 from bridge.errors import Fenced, StoreDown
 from bridge.logs import logger
-from bridge.ports import Share, Stream
+from bridge.streams import Share, Stream
 from storage.buckets import BUCKETS, bucket_of
 from storage.lines import LOCKS
 from storage.postgres import Server

@@ -15,7 +15,8 @@ from bridge.model.record import Hold
 from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
 from bridge.norms.decision import Decision
-from bridge.ports import Clock, Share, Stream
+from bridge.ports import Clock
+from bridge.streams import Share, Stream
 from storage.buckets import within
 from storage.changes.objects import tombstone_key
 from storage.changes.withdrawals import open_withdrawal, who

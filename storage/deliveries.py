@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, case, func, or_, select
 
 from bridge.model.ids import EventId, ItemId, Protocol
 from bridge.model.item import Destination, Standing
-from bridge.ports import DeadLetter, HostState, LaneState, Queued, Share, Stream, Window
+from bridge.streams import DeadLetter, HostState, LaneState, Queued, Share, Stream, Window
 from storage.buckets import within
 from storage.changes.outgoing import decode_item
 from storage.columns import micros, moment

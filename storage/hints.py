@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
 
-from bridge.ports import Clock, Stream
+from bridge.ports import Clock
+from bridge.streams import Stream
 
 __all__ = ["Hints", "WallClock"]
 

@@ -26,7 +26,7 @@ from bridge.errors import Fenced
 from bridge.model.event import Event, decode
 from bridge.model.ids import CommunityId, EventId, Native, Protocol
 from bridge.model.record import Record, Traces, Wait
-from bridge.ports import Backlog, Entry, Intake, Receipt, Share, Stream
+from bridge.streams import Backlog, Entry, Intake, Receipt, Share, Stream
 from storage.buckets import within
 from storage.changes import apply_all
 from storage.changes.streams import append_intake, known_intake

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.errors import StoreDown
 from bridge.logs import logger
-from bridge.ports import Clock, Stream
+from bridge.ports import Clock
+from bridge.streams import Stream
 from storage.hints import Hints
 from storage.postgres import Server
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, bindparam, case, select, union_all
 
 from bridge.model.item import Item
-from bridge.ports import LaneState, Queued, Window
+from bridge.streams import LaneState, Queued, Window
 from storage.changes.outgoing import decode_item
 from storage.schema import destinations, heads, hearing, lanes, out, out_roster, out_to
 

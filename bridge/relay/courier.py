@@ -17,12 +17,13 @@ from bridge.metrics import Metrics
 from bridge.model.content import Retraction
 from bridge.model.ids import Protocol
 from bridge.model.item import Item
-from bridge.ports import Adapter, Clock, LaneState, Store, Stream
+from bridge.ports import Adapter, Clock, Store
 from bridge.relay.lane import WINDOW, Flight, Host, Key, Lane, Settlement
 from bridge.relay.loading import Loader
 from bridge.relay.outcomes import Outcomes
 from bridge.relay.tasks import Tasks, cancel
 from bridge.relay.writing import Writer
+from bridge.streams import LaneState, Stream
 
 __all__ = ["Courier"]
 

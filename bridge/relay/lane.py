@@ -16,7 +16,7 @@ from bridge.changes import AdvanceLane, Change, EndDestination, FailLane, GiveUp
 from bridge.model.content import Edit
 from bridge.model.ids import ObjectId
 from bridge.model.item import Destination, Item
-from bridge.ports import LaneState, Queued, Window
+from bridge.streams import LaneState, Queued, Window
 
 __all__ = ["WINDOW", "Ending", "Flight", "Host", "Key", "Lane", "Settlement"]
 

@@ -17,10 +17,11 @@ from bridge.metrics import Metrics
 from bridge.model.content import Boost, Message, Reaction
 from bridge.model.ids import ObjectId, Protocol
 from bridge.model.item import SILENCE, Dead, Delivered, Omission, Outcome, Retry, Scope, Skipped, Snooze
-from bridge.ports import Adapter, Clock, Store, Stream
+from bridge.ports import Adapter, Clock, Store
 from bridge.relay.lane import Flight, Lane
 from bridge.relay.schedule import ORDINARY_DAYS, is_given_up, next_attempt
 from bridge.relay.writing import Writer
+from bridge.streams import Stream
 
 __all__ = ["Noted", "Outcomes"]
 

@@ -14,10 +14,11 @@ from bridge.errors import Fenced, Full, StorageError, StoreDown
 from bridge.logs import logger
 from bridge.metrics import Metrics
 from bridge.model.ids import Protocol
-from bridge.ports import Adapter, Clock, Entry, Store, Stream
+from bridge.ports import Adapter, Clock, Store
 from bridge.relay.loading import Loader
 from bridge.relay.reading import Readings, Verdict
 from bridge.relay.tasks import Tasks
+from bridge.streams import Entry, Stream
 
 __all__ = ["Reader"]
 

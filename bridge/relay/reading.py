@@ -21,10 +21,11 @@ from bridge.model.content import Edit, Retraction, Sighting, tag_of
 from bridge.model.event import Event
 from bridge.model.ids import Native, Protocol
 from bridge.model.record import Wait
-from bridge.ports import Adapter, Clock, Entry, Journal, Stream
+from bridge.ports import Adapter, Clock, Journal
 from bridge.refs import Awaits, Ignored, Needs, Read, Refs
 from bridge.relay.loading import Loader
 from bridge.relay.schedule import LOOKS, READ_TRIES, SOON, is_unreadable, next_attempt
+from bridge.streams import Entry, Stream
 
 __all__ = ["Readings", "Verdict"]
 

@@ -51,7 +51,7 @@ from bridge.model.withdrawal import Terms
 from bridge.moderation.commands import GRACES, mark_of
 from bridge.moderation.holds import Action, Refused
 from bridge.norms.context import Keep
-from bridge.ports import Adapter, Clock, Node, Store, Stream
+from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.context import KEPT_CROSSING, Contexts
 from bridge.relay.crossing import Crossing
 from bridge.relay.echoes import Echoes
@@ -64,6 +64,7 @@ from bridge.relay.own import Own
 from bridge.relay.plan import place_roster
 from bridge.relay.welcomes import Welcomes
 from bridge.relay.withdrawals import Withdrawals
+from bridge.streams import Stream
 
 __all__ = ["Relay"]
 

@@ -17,9 +17,10 @@ from bridge.model.item import Destination, Item, Outcome
 from bridge.model.place import OPEN, Community, Place, PlaceKind
 from bridge.net.client import Client
 from bridge.net.server import new_application
-from bridge.ports import Clock, Intake, Node, Pages, Store
+from bridge.ports import Clock, Node, Pages, Store
 from bridge.refs import Absent, Need, Reading, Refs, Wire, Writing
 from bridge.settings import Settings
+from bridge.streams import Intake
 from protocols.activitypub.admission import Admission
 from protocols.activitypub.capabilities import capabilities
 from protocols.activitypub.discovery import Discovery

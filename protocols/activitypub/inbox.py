@@ -21,7 +21,8 @@ from bridge.errors import Gone, PeerError, StorageError, TooLarge, Unreachable, 
 from bridge.logs import logger
 from bridge.metrics import Metrics
 from bridge.model.ids import ACTIVITYPUB
-from bridge.ports import Clock, Deliveries, Directory, Intake, Journal, Node
+from bridge.ports import Clock, Deliveries, Directory, Journal, Node
+from bridge.streams import Intake
 from protocols.activitypub.envelope import Envelope, key_of, read_envelope
 from protocols.activitypub.ids import host_of, native
 from protocols.activitypub.keyring import Keyring

@@ -16,8 +16,9 @@ from bridge.model.content import Boost, Message, Profile, Reaction, Retraction, 
 from bridge.model.ids import LOOPBACK, OURS, CommunityId, EventId, Native, ObjectId, Protocol
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
 from bridge.model.place import Community, Place, PlaceKind
-from bridge.ports import Clock, Intake, Node, Store
+from bridge.ports import Clock, Node, Store
 from bridge.refs import Absent, Need, Reading, Refs, Wire, Writing
+from bridge.streams import Intake
 from protocols.loopback import translate
 from protocols.loopback.capabilities import HALL, PATIENCE
 from protocols.loopback.hall import Hall

@@ -21,9 +21,10 @@ from bridge.model.ids import MATRIX, OURS, EventId, Native, ObjectId, Protocol
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
 from bridge.model.place import Community, Place
 from bridge.model.record import Part
-from bridge.ports import Clock, Intake, Node, Store
+from bridge.ports import Clock, Node, Store
 from bridge.refs import Absent, Need, Reading, Refs, Wire, Writing
 from bridge.settings import Matrix
+from bridge.streams import Intake
 from protocols.matrix import translate
 from protocols.matrix.appservice import MOST_BODY, Appservice, intake_of
 from protocols.matrix.capabilities import PATIENCE, ROOM

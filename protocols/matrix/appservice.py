@@ -18,7 +18,8 @@ from bridge.errors import Full, Malformed, StoreDown
 from bridge.logs import logger
 from bridge.metrics import Metrics
 from bridge.model.ids import MATRIX, Native, derive
-from bridge.ports import Clock, Directory, Intake, Journal
+from bridge.ports import Clock, Directory, Journal
+from bridge.streams import Intake
 from protocols.matrix.ids import Me
 from protocols.matrix.wire import Envelope, Transaction, decode
 

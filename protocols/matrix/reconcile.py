@@ -13,7 +13,8 @@ import msgspec
 from bridge.errors import Malformed
 from bridge.logs import logger
 from bridge.model.ids import NAMESPACE
-from bridge.ports import Clock, Intake, Journal
+from bridge.ports import Clock, Journal
+from bridge.streams import Intake
 from protocols.matrix.appservice import intake_of
 from protocols.matrix.client import Client, Rejected
 from protocols.matrix.ids import Me

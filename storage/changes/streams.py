@@ -12,7 +12,7 @@ from bridge.model.content import tag_of
 from bridge.model.event import decode, encode, object_of
 from bridge.model.ids import Native
 from bridge.norms.decision import Decision
-from bridge.ports import Intake, Receipt
+from bridge.streams import Intake, Receipt
 from storage.columns import micros, text_or_none
 from storage.dialect import Either, once, upsert
 from storage.heads import take

@@ -21,7 +21,7 @@ from bridge.model.item import Destination, Omission, Stage, Standing
 from bridge.model.place import Place, PlaceKind
 from bridge.model.record import Hold, Record
 from bridge.operations import CommunityLine, HoldLine, IntakeLine, MediaLine, Outbound, Retirement, Status, hold_line
-from bridge.ports import Backlog, DeadLetter, LaneState
+from bridge.streams import Backlog, DeadLetter, LaneState
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 ROOM = Native(MATRIX, "!commons:hs.example")

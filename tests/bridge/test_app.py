@@ -18,8 +18,8 @@ from bridge.errors import OperatorError
 from bridge.homeserver import free_port
 from bridge.model.ids import LOOPBACK
 from bridge.model.record import Wait
-from bridge.ports import Intake, Stream
 from bridge.settings import MetricsListen, Retention
+from bridge.streams import Intake, Stream
 from protocols.loopback.ids import key_of, lane_of
 from protocols.loopback.wire import Account, Deed, Say, Words, dump
 from tests.bridge.node import found_node, running_node

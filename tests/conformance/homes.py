@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from bridge.ports import Clock, Stream
+from bridge.ports import Clock
+from bridge.streams import Stream
 from storage import SqlStore, connect_store, open_memory, open_store
 from storage.inline import Inline
 from tests.postgres import Cluster, cluster

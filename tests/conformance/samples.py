@@ -14,7 +14,7 @@ from bridge.model.item import Destination, Item
 from bridge.model.record import Hold, KnownObject
 from bridge.model.richtext import from_plain
 from bridge.norms.decision import Decision, Explanation, Reason, Ruling, Rung, Tell, Verdict
-from bridge.ports import Intake
+from bridge.streams import Intake
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MAKERS = CommunityId("makers")

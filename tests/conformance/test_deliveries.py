@@ -20,7 +20,7 @@ from bridge.changes import (
 from bridge.model.event import Event
 from bridge.model.ids import ObjectId, RosterId
 from bridge.model.item import Dead, Destination, Item, Stage
-from bridge.ports import LaneState
+from bridge.streams import LaneState
 from storage import SqlStore
 from tests.conformance.homes import Home
 from tests.conformance.samples import (

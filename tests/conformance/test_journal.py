@@ -32,7 +32,7 @@ from bridge.model.place import Channel, Place, PlaceKind
 from bridge.model.record import Wait
 from bridge.norms.decision import Verdict
 from bridge.norms.wording import sentence
-from bridge.ports import Stream
+from bridge.streams import Stream
 from storage import SqlStore
 from tests.conformance.homes import Hand, Home
 from tests.conformance.samples import (

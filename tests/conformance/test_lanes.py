@@ -23,7 +23,7 @@ from bridge.changes import (
 from bridge.model.ids import ObjectId, RosterId
 from bridge.model.item import Stage
 from bridge.model.record import Follow, Wait
-from bridge.ports import LaneState
+from bridge.streams import LaneState
 from storage import SqlStore
 from storage.windows import SPAN
 from tests.conformance.homes import Home

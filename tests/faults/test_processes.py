@@ -19,8 +19,8 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from bridge.ports import Stream
 from bridge.settings import ActivityPub, Settings, Storage
+from bridge.streams import Stream
 from storage.buckets import BUCKETS, bucket_of
 from storage.lines import LOCKS
 from tests.live.fediverse import FediversePerson, FediverseServer, inner

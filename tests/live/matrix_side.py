@@ -22,10 +22,11 @@ from bridge.model.item import Delivered, Destination, Item, Outcome
 from bridge.model.place import Channel, Community, Place, PlaceKind
 from bridge.model.record import KnownObject
 from bridge.model.richtext import from_plain
-from bridge.ports import Node, Stream
+from bridge.ports import Node
 from bridge.refs import Needs, Reading, Refs, Wire
 from bridge.relay.loading import Loader
 from bridge.settings import Matrix, Settings
+from bridge.streams import Stream
 from protocols.matrix.adapter import MatrixAdapter
 from protocols.matrix.registration import registration
 from storage import SqlStore, open_memory

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, update
 from bridge.changes import AppendEvent, AppendItem, Change
 from bridge.model.ids import EventId, derive
 from bridge.model.record import Hold
-from bridge.ports import Intake, Receipt, Share, Stream
+from bridge.streams import Intake, Receipt, Share, Stream
 from storage import SqlStore
 from storage.changes.streams import append_intake
 from storage.heads import head, take

@@ -12,7 +12,7 @@ import pytest
 from bridge.changes import AppendItem, Change, EndEvent, EraseEvent, PutDead, PutHold, Retract
 from bridge.model.ids import ACTIVITYPUB
 from bridge.model.item import Dead, Destination
-from bridge.ports import Stream
+from bridge.streams import Stream
 from storage import SqlStore
 from tests.simulation.node import Plant, SimulatedNode
 from tests.simulation.run import Outcome, Plan, simulate

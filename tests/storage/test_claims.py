@@ -13,7 +13,7 @@ from sqlalchemy import text
 from bridge.changes import AdvanceLane, AppendItem, JoinRoster, Park, PutHold
 from bridge.errors import Fenced
 from bridge.model.record import Wait
-from bridge.ports import Stream
+from bridge.streams import Stream
 from storage import SqlStore, connect_store, open_memory
 from storage.buckets import BUCKETS, bucket_of
 from storage.claims import SILENT, SURE

@@ -25,7 +25,7 @@ from bridge.model.content.release import Ending
 from bridge.model.ids import ObjectId
 from bridge.model.item import Dead, Destination, Stage
 from bridge.norms.decision import Verdict
-from bridge.ports import LaneState, Queued, Stream
+from bridge.streams import LaneState, Queued, Stream
 from storage import SqlStore, open_memory
 from tests.conformance.samples import (
     FOLLOWERS,

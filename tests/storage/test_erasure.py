@@ -32,7 +32,7 @@ from bridge.model.item import Dead
 from bridge.model.record import Wait
 from bridge.norms.context import Consent, Crossing
 from bridge.norms.decision import Verdict
-from bridge.ports import LaneState
+from bridge.streams import LaneState
 from storage import SqlStore, open_store
 from tests.conformance.homes import SECRET
 from tests.conformance.samples import (

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from bridge.changes import AdvanceLane, AppendItem, FailLane, JoinRoster
 from bridge.model.ids import RosterId
-from bridge.ports import LaneState
+from bridge.streams import LaneState
 from storage import SqlStore, open_memory
 from storage.schema import metadata
 from tests.conformance.samples import FOLLOWERS, NOW, event, follower, item, later, server

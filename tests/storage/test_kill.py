@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bridge.ports import Stream
+from bridge.streams import Stream
 from storage import open_store
 from tests.conformance.homes import SECRET
 
 WRITER = """
 import asyncio, sys
 from datetime import UTC, datetime
-from bridge.ports import Intake
+from bridge.streams import Intake
 from storage import open_store
 
 async def main():

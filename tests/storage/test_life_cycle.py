@@ -17,7 +17,7 @@ from bridge.changes import AdvanceLane, AppendItem, Change, FailLane, GiveUp, Jo
 from bridge.model.event import Event
 from bridge.model.ids import ObjectId
 from bridge.model.item import Dead, Destination, Item
-from bridge.ports import LaneState
+from bridge.streams import LaneState
 from storage import SqlStore
 from tests.conformance.homes import ClusterHome, FileHome, Hand, Home, MemoryHome
 from tests.conformance.samples import FOLLOWERS, NOW, edit, event, follower, item, later, retraction, server

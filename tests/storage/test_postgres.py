@@ -14,7 +14,7 @@ from sqlalchemy import event as listening
 from sqlalchemy.util import await_only
 
 from bridge.errors import BridgeError, Conflict, Full, Invariant, OperatorError, StoreDown
-from bridge.ports import Stream
+from bridge.streams import Stream
 from storage import SqlStore, connect_store
 from storage.lines import Lines
 from storage.postgres import Server

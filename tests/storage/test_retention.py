@@ -37,7 +37,7 @@ from bridge.model.ids import MATRIX, Native, ObjectId
 from bridge.model.place import Channel, Community, Place, PlaceKind
 from bridge.model.record import Follow, Upload, Wait
 from bridge.norms.context import Consent, Crossing
-from bridge.ports import LaneState, Stream
+from bridge.streams import LaneState, Stream
 from storage import SqlStore, open_memory
 from storage.retention import Retention
 from storage.schema import metadata

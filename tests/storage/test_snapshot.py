@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import OperatorError
-from bridge.ports import Stream
+from bridge.streams import Stream
 from storage import SqlStore, open_store
 from storage.migrations import LATEST
 from storage.snapshot import copy_database, require_sound, size_of

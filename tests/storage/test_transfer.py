@@ -36,7 +36,7 @@ from bridge.model.item import Dead, Omission
 from bridge.model.place import Channel, Community, Place, PlaceKind
 from bridge.model.record import Follow, Wait
 from bridge.norms.context import Consent, Crossing
-from bridge.ports import Stream
+from bridge.streams import Stream
 from storage import SqlStore, connect_store, open_store
 from storage.schema import metadata
 from storage.transfer import copy_store

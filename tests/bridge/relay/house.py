@@ -17,12 +17,13 @@ from bridge.model.place import Community, Place, PlaceKind
 from bridge.model.record import Hold, KnownObject, Record
 from bridge.net.client import Client
 from bridge.net.guard import Policy
-from bridge.ports import Adapter, Intake, Node
+from bridge.ports import Adapter, Node
 from bridge.refs import Refs
 from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader
 from bridge.relay.relay import Relay
 from bridge.settings import Settings
+from bridge.streams import Intake
 from protocols.activitypub.adapter import ActivityPubAdapter
 from protocols.activitypub.ids import PUBLIC
 from protocols.loopback.adapter import LoopbackAdapter

@@ -13,8 +13,8 @@ from bridge.model.capability import Capabilities, Patience
 from bridge.model.ids import Native, ObjectId, Protocol
 from bridge.model.item import Dead, Destination, Item, Omission, Outcome
 from bridge.model.place import Community, Place
-from bridge.ports import Intake
 from bridge.refs import Absent, Ignored, Need, Reading, Refs, Wire, Writing
+from bridge.streams import Intake
 
 
 class Quiet:

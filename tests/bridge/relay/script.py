@@ -17,10 +17,11 @@ from bridge.model.capability import Patience
 from bridge.model.content import Content
 from bridge.model.event import Event
 from bridge.model.ids import MATRIX, Native, Protocol
-from bridge.ports import Adapter, Intake, Receipt, Stream
+from bridge.ports import Adapter
 from bridge.refs import Absent, Need, Needs, Read, Reading, Refs
 from bridge.relay.loading import Loader
 from bridge.relay.reader import Reader
+from bridge.streams import Intake, Receipt, Stream
 from storage import SqlStore
 from storage.schema import intake, waits
 from tests.bridge.relay.quiet import Quiet

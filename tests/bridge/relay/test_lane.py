@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bridge.changes import FailLane, GiveUp, PutDead, SnoozeLane
 from bridge.model.item import Dead, Item
-from bridge.ports import LaneState, Queued, Window
 from bridge.relay.lane import WINDOW, Flight, Host, Lane, Settlement
+from bridge.streams import LaneState, Queued, Window
 from tests.conformance.samples import edit, event, item, later, reaction, retraction, server
 
 NEAR = server("near")

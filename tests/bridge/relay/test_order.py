@@ -14,8 +14,8 @@ from bridge.errors import Unreachable
 from bridge.model.actor import Actor
 from bridge.model.ids import ACTIVITYPUB, MATRIX, Native
 from bridge.model.item import Item
-from bridge.ports import Intake
 from bridge.refs import Absent, Need
+from bridge.streams import Intake
 from protocols.activitypub.ids import PUBLIC
 from protocols.matrix import translate
 from tests.bridge.relay.house import House

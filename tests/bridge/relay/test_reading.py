@@ -12,8 +12,8 @@ from bridge.model.content import Message, Sighting
 from bridge.model.event import Event
 from bridge.model.ids import MATRIX, Native, ObjectId
 from bridge.model.richtext import from_plain
-from bridge.ports import Stream
 from bridge.refs import Awaits, Ignored, Need, Needs, Read, Refs
+from bridge.streams import Stream
 from storage import open_memory
 from tests.bridge.relay.brittle import Refusing
 from tests.bridge.relay.script import Desk, Script, asks, comes_to, points_at, says

@@ -13,7 +13,7 @@ from bridge.changes import PutFollow, Retract, WakeHost
 from bridge.model.ids import ACTIVITYPUB
 from bridge.model.item import Dead, Delivered, Destination, Retry, Scope, Skipped, Snooze, Stage
 from bridge.model.record import Follow
-from bridge.ports import LaneState
+from bridge.streams import LaneState
 from tests.bridge.relay.street import GROUP, Street, ids, when
 from tests.conformance.samples import NOW, event, follower, item, server
 

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 
-from bridge.ports import Entry, Stream
+from bridge.streams import Entry, Stream
 from protocols.activitypub.inbox import Inbox
 from protocols.activitypub.keyring import Keyring
 from protocols.activitypub.request import Request

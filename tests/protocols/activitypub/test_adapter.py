@@ -16,8 +16,9 @@ from bridge.model.event import Event
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, OURS, CommunityId, Native
 from bridge.model.item import Destination, Item, Omission
 from bridge.model.place import OPEN, Community, Place, PlaceKind
-from bridge.ports import Adapter, Intake
+from bridge.ports import Adapter
 from bridge.refs import Absent, Need, Needs, Read, Refs, Wire
+from bridge.streams import Intake
 from protocols.activitypub.adapter import OBJECT, ActivityPubAdapter
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.actor import actor_from_document

@@ -20,10 +20,11 @@ from bridge.model.richtext import from_plain
 from bridge.net.client import Client
 from bridge.net.guard import policy_for
 from bridge.net.server import Server
-from bridge.ports import Node, Stream
+from bridge.ports import Node
 from bridge.refs import Ignored, Need, Refs, Wire
 from bridge.relay.loading import Loader
 from bridge.settings import ActivityPub, Development
+from bridge.streams import Stream
 from protocols.activitypub.adapter import ActivityPubAdapter
 from protocols.activitypub.ids import native
 from storage import open_memory

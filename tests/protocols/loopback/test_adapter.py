@@ -18,9 +18,10 @@ from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry
 from bridge.model.place import OPEN, Place, PlaceKind
 from bridge.model.record import KnownObject
 from bridge.model.richtext import from_plain
-from bridge.ports import Adapter, Intake, Stream
+from bridge.ports import Adapter
 from bridge.refs import Absent, Need, Needs, Read, Refs, Wire
 from bridge.relay.loading import Loader
+from bridge.streams import Intake, Stream
 from protocols.loopback.adapter import LoopbackAdapter
 from protocols.loopback.faults import Fault
 from protocols.loopback.hall import Hall

@@ -14,7 +14,7 @@ from aiohttp.web import Application, Request
 
 from bridge.changes import PutGhost
 from bridge.metrics import Metrics
-from bridge.ports import Stream
+from bridge.streams import Stream
 from protocols.matrix.appservice import Appservice, intake_of, key_of
 from storage import SqlStore, open_memory
 from storage.hints import WallClock

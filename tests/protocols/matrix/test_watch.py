@@ -11,7 +11,7 @@ import msgspec
 from bridge.changes import AppendItem, FailLane, PutChannel, PutCommunity
 from bridge.model.ids import MATRIX
 from bridge.model.place import Community
-from bridge.ports import Intake
+from bridge.streams import Intake
 from protocols.matrix.appservice import key_of
 from protocols.matrix.watch import Watch
 from tests.protocols.matrix.homeserver import Standin
