@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import bridge.app  # noqa: F401  loading it inside a running loop would block that
-from bridge import settings as _settings
+from bridge import settingsfile
 from bridge.app import App
 from bridge.backup import read_contents
 from bridge.changes import PutMedia
@@ -132,7 +132,7 @@ async def test_a_restored_backup_serves_the_same_documents_and_goes_on_where_the
     restored = await command(tmp_path / "again/folkmoot.toml", "restore", str(tmp_path / "copy"))
     assert restored.exit_code == 0, restored.output
 
-    again = await asyncio.to_thread(_settings.read, tmp_path / "again/folkmoot.toml")
+    again = await asyncio.to_thread(settingsfile.read, tmp_path / "again/folkmoot.toml")
     async with running_node(again, "hall") as node:
         after = await documents(again.origin)
         async with aiohttp.ClientSession() as visitor, visitor.get(picture) as shown:
@@ -318,7 +318,7 @@ async def test_what_is_said_about_postgresql_makes_a_backup_that_serves_the_same
     restored = await command(tmp_path / "again/folkmoot.toml", "restore", str(tmp_path / "copy"))
 
     assert restored.exit_code == 0, restored.output
-    again = await asyncio.to_thread(_settings.read, tmp_path / "again/folkmoot.toml")
+    again = await asyncio.to_thread(settingsfile.read, tmp_path / "again/folkmoot.toml")
     async with running_node(again, "hall"):
         after = await documents(again.origin)
     assert any(b"Who has a saw?" in body and "/o/" in address for address, (_, _, body) in before.items())
