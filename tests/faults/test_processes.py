@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -151,21 +151,26 @@ class Talk:
         """Posts that the node has taken."""
         self._numbers = itertools.count(1)
         self._by: dict[int, str] = {}
+        self._over = False
 
-    async def run(self) -> None:
+    @asynccontextmanager
+    async def under_way(self) -> AsyncIterator[None]:
+        """They speak as long as the body runs. Nobody is cut off in mid-sentence: what they began to say, the node has taken by the end."""
         async with asyncio.TaskGroup() as group:
             for person in self.people:
                 group.create_task(self._speak(person))
+            yield
+            self._over = True
 
     async def _speak(self, person: FediversePerson) -> None:
         last = ""
-        while True:
+        while not self._over:
             number = next(self._numbers)
             self._by[number] = person.name
             last = await person.say(self.house.group, f"n{number}", answers=last)
             self.said = max(self.said, number)
             await asyncio.sleep(PACE)
-            while self.said - len(self.heard(self.house.near)) > UNHEARD:
+            while not self._over and self.said - len(self.heard(self.house.near)) > UNHEARD:
                 await asyncio.sleep(PACE)
 
     def heard(self, server: FediverseServer) -> dict[int, set[str]]:
@@ -241,23 +246,21 @@ async def test_everything_moves_on_after_a_kill_within_ten_seconds_and_after_a_f
     await house.node.start()
     talk = Talk(house, await house.found())
     took: dict[str, float] = {}
-    task = asyncio.create_task(talk.run())
-    await talk.until_moved_on(20)
-    for stream, name in ((Stream.EVENTS, house.community), (Stream.OUT, house.far.host)):
-        victim = house.owner(stream, name)
-        victim.kill()
-        took[f"{stream} killed"] = await talk.until_moved_on(KILLED)
-        victim.launch()
-        await victim.until("ready")
-    for stream, name in ((Stream.EVENTS, house.community), (Stream.OUT, house.far.host)):
-        victim = house.owner(stream, name)
-        victim.signal(signal.SIGSTOP)
-        took[f"{stream} frozen"] = await talk.until_moved_on(FROZEN)
-        assert house.owner(stream, name) is not victim
-        victim.signal(signal.SIGCONT)
-        await talk.until_moved_on(KILLED)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with talk.under_way():
+        await talk.until_moved_on(20)
+        for stream, name in ((Stream.EVENTS, house.community), (Stream.OUT, house.far.host)):
+            victim = house.owner(stream, name)
+            victim.kill()
+            took[f"{stream} killed"] = await talk.until_moved_on(KILLED)
+            victim.launch()
+            await victim.until("ready")
+        for stream, name in ((Stream.EVENTS, house.community), (Stream.OUT, house.far.host)):
+            victim = house.owner(stream, name)
+            victim.signal(signal.SIGSTOP)
+            took[f"{stream} frozen"] = await talk.until_moved_on(FROZEN)
+            assert house.owner(stream, name) is not victim
+            victim.signal(signal.SIGCONT)
+            await talk.until_moved_on(KILLED)
     repeats = await talk.verify()
     print({what: round(seconds, 1) for what, seconds in took.items()}, f"{talk.said} posts, {repeats} sent again")
 
@@ -278,11 +281,9 @@ async def test_a_process_that_wakes_up_writes_nothing_of_what_others_have_done_s
         return 202
 
     house.far.answer = answer
-    task = asyncio.create_task(talk.run())
-    await until(lambda: bool(frozen), 20)
-    took = await talk.until_moved_on(FROZEN)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with talk.under_way():
+        await until(lambda: bool(frozen), 20)
+        took = await talk.until_moved_on(FROZEN)
     await talk.verify()
     await until(lambda: house.ask("SELECT count(*) FROM lanes WHERE awake IS NOT NULL") == [["0"]], 20)
     before = house.lanes()
@@ -303,24 +304,22 @@ async def test_forty_kills_and_freezes_lose_nothing_and_keep_the_order(house: Ho
     random = Random(seed)
     await house.node.start()
     talk = Talk(house, await house.found())
-    task = asyncio.create_task(talk.run())
-    took: dict[str, list[float]] = {"killed": [], "frozen": []}
-    for _ in range(40):
-        await asyncio.sleep(random.uniform(0.0, 2.0))
-        victim = random.choice(house.node.processes[1:])
-        how = random.choice(list(took))
-        if how == "killed":
-            victim.kill()
-        else:
-            victim.signal(signal.SIGSTOP)
-        took[how].append(await talk.until_moved_on(KILLED if how == "killed" else FROZEN))
-        if how == "killed":
-            victim.launch()
-        else:
-            victim.signal(signal.SIGCONT)
-        await victim.until("ready")
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with talk.under_way():
+        took: dict[str, list[float]] = {"killed": [], "frozen": []}
+        for _ in range(40):
+            await asyncio.sleep(random.uniform(0.0, 2.0))
+            victim = random.choice(house.node.processes[1:])
+            how = random.choice(list(took))
+            if how == "killed":
+                victim.kill()
+            else:
+                victim.signal(signal.SIGSTOP)
+            took[how].append(await talk.until_moved_on(KILLED if how == "killed" else FROZEN))
+            if how == "killed":
+                victim.launch()
+            else:
+                victim.signal(signal.SIGCONT)
+            await victim.until("ready")
     repeats = await talk.verify()
     slowest = {how: round(max(seconds), 1) for how, seconds in took.items() if seconds}
     print(f"seed {seed}: {talk.said} posts, {repeats} sent again, the slowest {slowest} s")
