@@ -10,10 +10,12 @@ from datetime import datetime
 import msgspec
 
 from bridge.model.actor import Actor, Ghost
+from bridge.model.case import Case, CaseId
 from bridge.model.content.release import Ending
 from bridge.model.event import Event
 from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, ObjectId, RosterId
 from bridge.model.item import Dead, Destination, Item, Omission
+from bridge.model.logentry import LogEntry
 from bridge.model.place import Channel, Community, Place
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Upload, Wait
 from bridge.model.withdrawal import Withdrawal
@@ -280,6 +282,30 @@ class EraseTraces(msgspec.Struct, frozen=True):
     last: bool = False
 
 
+class PutCase(msgspec.Struct, frozen=True):
+    """Sealed at rest. Raises Conflict when the row has this version or a later one already, unless it is the very same case."""
+
+    case: Case
+
+
+class PutEvidence(msgspec.Struct, frozen=True):
+    """What was reported, as it was, sealed; a copy that is there already stays. Destroyed at `until`."""
+
+    case: CaseId
+    event: Event
+    until: datetime
+
+
+class DropEvidence(msgspec.Struct, frozen=True):
+    case: CaseId
+
+
+class AppendLog(msgspec.Struct, frozen=True):
+    """At the end of its community's chain; an id that is in it already is not written again."""
+
+    entry: LogEntry
+
+
 class AdvanceLane(msgspec.Struct, frozen=True):
     """The courier's low-water mark; success clears the failures of the lane and of its host.
 
@@ -394,6 +420,10 @@ Change = (
     | Disown
     | Reassign
     | EraseTraces
+    | PutCase
+    | PutEvidence
+    | DropEvidence
+    | AppendLog
     | AdvanceLane
     | FailLane
     | SnoozeLane

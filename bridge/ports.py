@@ -16,11 +16,13 @@ import msgspec
 from bridge.changes import Change
 from bridge.model.actor import Actor, Ghost
 from bridge.model.capability import Capabilities, Patience
+from bridge.model.case import Case, CaseId
 from bridge.model.event import Event
 from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, ObjectId
 from bridge.model.ids import Protocol as ProtocolName
 from bridge.model.item import Destination, Item, Omission, Outcome, Standing
 from bridge.model.line import Line
+from bridge.model.logentry import LogEntry
 from bridge.model.place import Channel, Community, Place
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Record, Said, Traces, Upload, Wait
 from bridge.model.withdrawal import Withdrawal
@@ -290,6 +292,58 @@ class Decisions(Protocol):
     async def omissions(self, event_id: EventId) -> tuple[Omission, ...]: ...
 
 
+class Cases(Protocol):
+    """What moderators look at, opened; at rest all of it is sealed."""
+
+    async def case(self, case: CaseId) -> Case | None: ...
+
+    async def case_about(self, community: CommunityId, object_id: ObjectId | None, person: Native | None, week: str) -> Case | None:
+        """The newest case about this object, or about this person in that week, merged ones excepted."""
+        ...
+
+    async def cases(self, community: CommunityId, limit: int, *, is_open: bool = True) -> tuple[Case, ...]:
+        """Newest first; without `is_open` also those that are over."""
+        ...
+
+    async def case_called(self, community: CommunityId, beginning: str) -> Case | None:
+        """The one case whose id begins so; None when there is none, or several."""
+        ...
+
+    async def due(self, now: datetime, limit: int, share: Share = None) -> tuple[Case, ...]:
+        """Those with which time has something to do, the longest due first."""
+        ...
+
+    async def next_due(self, share: Share = None) -> datetime | None: ...
+
+    async def naming(self, person: Native, limit: int) -> tuple[Case, ...]:
+        """Cases that name this person in any way."""
+        ...
+
+    async def evidence(self, case: CaseId) -> tuple[Event, ...]:
+        """The sealed copies, opened. Whoever asks for them says who looks, and writes that down."""
+        ...
+
+
+class Log(Protocol):
+    """What was done, per community one chain (norms.md 4.6)."""
+
+    async def entries(self, community: CommunityId, after: int, limit: int) -> tuple[LogEntry, ...]:
+        """In order, those with a greater `seq`; `names` None where they were cut."""
+        ...
+
+    async def entry(self, community: CommunityId, beginning: str) -> LogEntry | None:
+        """The one entry whose id begins so; None when there is none, or several."""
+        ...
+
+    async def concerning(self, person: Native, limit: int) -> tuple[LogEntry, ...]:
+        """What concerns this person, newest first."""
+        ...
+
+    async def head(self, community: CommunityId) -> LogEntry | None:
+        """The last entry."""
+        ...
+
+
 class Keys(Protocol):
     """Private keys, encrypted at rest; made once, never again (GoToSocial 0.20 caches public keys)."""
 
@@ -389,6 +443,12 @@ class Store(Protocol):
 
     @property
     def decisions(self) -> Decisions: ...
+
+    @property
+    def cases(self) -> Cases: ...
+
+    @property
+    def log(self) -> Log: ...
 
     @property
     def keys(self) -> Keys: ...

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Executable, and_, bindparam, delete, exists, func, insert, or_, select
+from sqlalchemy import Connection, Executable, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from storage.changes.outgoing import erase_passed
 from storage.columns import micros
 from storage.heads import head
+from storage.moderation_schema import evidence, log
 from storage.schema import (
     actors,
     consents,
@@ -56,7 +57,7 @@ class Retention(msgspec.Struct, frozen=True):
 
 
 class Swept(msgspec.Struct, frozen=True):
-    """Rows deleted by the kind of what went (the fields of Retention), and bodies of taken-back items erased.
+    """Rows deleted by the kind of what went (the fields of Retention), and bodies erased: of taken-back items, and names in the log.
 
     `more`: a bound was reached, another call will find work.
     """
@@ -115,6 +116,8 @@ _OLD_DECISIONS = delete(decisions).where(decisions.c.at < bindparam("before"))
 _LONELY_OMISSIONS = delete(omissions).where(
     ~exists().where(decisions.c.event == omissions.c.event), ~exists().where(events.c.id == omissions.c.event)
 )
+_OLD_EVIDENCE = delete(evidence).where(evidence.c.until < bindparam("before"))
+_CUT_NAMES = update(log).where(log.c.at < bindparam("before"), log.c.sealed.is_not(None)).values(who=None, by=None, sealed=None)
 _OLD_HOLDS = delete(holds).where(holds.c.ended_at < bindparam("before"))
 _OLD_LETTERS = delete(dead).where(func.coalesce(dead.c.requeued_at, dead.c.at) < bindparam("before"))
 _OLD_GAPS = delete(gaps).where(gaps.c.at < bindparam("before"))
@@ -154,12 +157,14 @@ def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
         ("decisions", _OLD_LETTERS, now - retention.decisions),
         ("decisions", _OLD_GAPS, now - retention.decisions),
         ("decisions", _OLD_PROOFS, now - PROOF),
+        ("decisions", _OLD_EVIDENCE, now),
         ("peers", _OLD_KEYS, now - retention.peers),
         ("peers", _OLD_STRANGERS, now - retention.peers),
         ("peers", _OLD_UPLOADS, now - retention.peers),
     ):
         kinds[kind] += connection.execute(statement, {"before": micros(before)}).rowcount
     kinds["decisions"] += connection.execute(_LONELY_OMISSIONS).rowcount
+    bodies += connection.execute(_CUT_NAMES, {"before": micros(now - retention.decisions)}).rowcount
     return Swept(kinds, bodies, more=max(counts) >= _BOUND)
 
 

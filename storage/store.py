@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from bridge.errors import OperatorError, StorageError
 from bridge.ports import Clock
+from storage.cases import SqlCases
 from storage.claims import Everything, SharedClaims
 from storage.decisions import SqlDecisions
 from storage.deliveries import SqlDeliveries
@@ -24,6 +25,7 @@ from storage.hints import Hints, WallClock
 from storage.journal import SqlJournal
 from storage.keys import Seal, SqlKeys, require_seal
 from storage.lines import Lines
+from storage.log import SqlLog
 from storage.media import SqlMedia
 from storage.migrations import upgrade
 from storage.notify import SharedHints
@@ -60,6 +62,8 @@ class SqlStore:
         self.directory = SqlDirectory(database, secret_key)
         self.objects = SqlObjects(database)
         self.decisions = SqlDecisions(database, clock, secret_key)
+        self.cases = SqlCases(database, secret_key)
+        self.log = SqlLog(database, secret_key)
         self.keys = SqlKeys(database, Seal(secret_key))
         self.media = SqlMedia(database)
 

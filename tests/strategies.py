@@ -21,6 +21,7 @@ from bridge.model.content.notice import Notice
 from bridge.model.content.profile import Profile
 from bridge.model.content.reaction import Reaction
 from bridge.model.content.release import Ending, Release
+from bridge.model.content.report import Category, Report
 from bridge.model.content.retraction import Retraction
 from bridge.model.content.setting import Setting
 from bridge.model.content.sighting import Sighting
@@ -148,6 +149,13 @@ _CONTENTS: Mapping[type, st.SearchStrategy[Content]] = {
     Setting: st.builds(Setting, openness=st.none(), name=st.none() | words()),
     Sighting: st.builds(Sighting, target=object_ids(), native=st.just("$copy")),
     Notice: st.builds(Notice, to=natives(), text=richtexts()),
+    Report: st.builds(
+        Report,
+        objects=st.lists(object_ids(), max_size=2).map(tuple),
+        person=st.none() | natives(),
+        category=st.sampled_from(Category),
+        words=words(),
+    ),
 }
 
 

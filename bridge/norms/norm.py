@@ -19,6 +19,7 @@ from bridge.model.content import (
     Profile,
     Reaction,
     Release,
+    Report,
     Retraction,
     Setting,
     Sighting,
@@ -76,7 +77,7 @@ def footing(content: Content) -> Footing:
             return Footing.TAKES_BACK if change in _LEAVING else Footing.SHOWS
         case Profile(ended=ended):
             return Footing.TAKES_BACK if ended else Footing.SHOWS
-        case Command() | Release() | Setting() | Sighting() | Notice():
+        case Command() | Release() | Setting() | Sighting() | Notice() | Report():
             return Footing.INWARD
         case _:
             assert_never(content)

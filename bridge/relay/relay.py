@@ -37,6 +37,7 @@ from bridge.model.content import (
     Profile,
     Reaction,
     Release,
+    Report,
     Retraction,
     Setting,
     Sighting,
@@ -239,7 +240,7 @@ class Relay:
                 return await self._set(event, content)
             case Sighting():
                 return await self._echoes.hear(event, content)
-            case Notice():
+            case Notice() | Report():
                 return [EraseEvent(event.id, "noted")]
             case _:
                 assert_never(content)

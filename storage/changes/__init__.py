@@ -12,9 +12,11 @@ from bridge.changes import (
     AdvanceLane,
     AppendEvent,
     AppendItem,
+    AppendLog,
     Change,
     Disown,
     DropBytes,
+    DropEvidence,
     DropFollow,
     DropMedia,
     DropPart,
@@ -35,6 +37,7 @@ from bridge.changes import (
     NoteRelayed,
     Park,
     PutActor,
+    PutCase,
     PutChannel,
     PutCommunity,
     PutConsent,
@@ -42,6 +45,7 @@ from bridge.changes import (
     PutCopy,
     PutDead,
     PutDecision,
+    PutEvidence,
     PutFollow,
     PutGhost,
     PutHold,
@@ -60,7 +64,7 @@ from bridge.changes import (
     Unpark,
     WakeHost,
 )
-from storage.changes import files, lanes, objects, outgoing, social, streams, withdrawals
+from storage.changes import cases, files, lanes, objects, outgoing, social, streams, withdrawals
 
 __all__ = ["apply", "apply_all"]
 
@@ -178,6 +182,14 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
         case Reassign():
             withdrawals.reassign(connection, change)
         case EraseTraces():
-            withdrawals.erase_traces(connection, change)
+            withdrawals.erase_traces(connection, change, secret)
+        case PutCase():
+            cases.put_case(connection, change, secret)
+        case PutEvidence():
+            cases.put_evidence(connection, change, secret)
+        case DropEvidence():
+            cases.drop_evidence(connection, change)
+        case AppendLog():
+            cases.append_log(connection, change, secret)
         case _:
             assert_never(change)

@@ -10,6 +10,7 @@ from bridge.model.actor import Actor, Ghost
 from bridge.model.ids import ACTIVITYPUB, Native, RosterId, derive
 from bridge.model.item import Item
 from bridge.model.withdrawal import Phase, Withdrawal
+from storage.changes.cases import forget_in_cases
 from storage.changes.files import forget_media
 from storage.changes.lanes import leave
 from storage.changes.outgoing import decode_item, still_needed
@@ -151,8 +152,9 @@ def reassign(connection: Connection, change: Reassign) -> None:
         hush_decision(connection, object_id)
 
 
-def erase_traces(connection: Connection, change: EraseTraces) -> None:
+def erase_traces(connection: Connection, change: EraseTraces, secret: bytes) -> None:
     alias, person = str(change.alias), change.person
+    forget_in_cases(connection, person, change.alias, secret)
     connection.execute(_BLANK_EVENTS, {"which": list(change.events)})
     for event in dict.fromkeys((*change.events, *change.decisions)):
         hush_decision(connection, event)

@@ -11,11 +11,12 @@ from bridge.model.content.notice import Notice
 from bridge.model.content.profile import Profile
 from bridge.model.content.reaction import Reaction
 from bridge.model.content.release import Release
+from bridge.model.content.report import Report
 from bridge.model.content.retraction import Retraction
 from bridge.model.content.setting import Setting
 from bridge.model.content.sighting import Sighting
 
-Content = Message | Edit | Retraction | Reaction | Boost | Membership | Profile | Command | Release | Setting | Sighting | Notice
+Content = Message | Edit | Retraction | Reaction | Boost | Membership | Profile | Command | Release | Setting | Sighting | Notice | Report
 
 CONTENT_TYPES: tuple[type, ...] = (
     Message,
@@ -30,6 +31,7 @@ CONTENT_TYPES: tuple[type, ...] = (
     Setting,
     Sighting,
     Notice,
+    Report,
 )
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Profile",
     "Reaction",
     "Release",
+    "Report",
     "Retraction",
     "Setting",
     "Sighting",

@@ -19,6 +19,7 @@ from bridge.model.content import (
     Profile,
     Reaction,
     Release,
+    Report,
     Retraction,
     Setting,
     Sighting,
@@ -156,7 +157,7 @@ def _deed(out: Outgoing, *, to_group: bool) -> Made:
             return write_retraction(out, content, to_group=to_group)
         case Reaction():
             return write_like(out, content, to_group=to_group)
-        case Boost() | Membership() | Profile() | Notice() | Command() | Release() | Setting() | Sighting():
+        case Boost() | Membership() | Profile() | Notice() | Command() | Release() | Setting() | Sighting() | Report():
             return Lack("kind.not_carried", "The fediverse group has no way to show this.")
         case other:
             assert_never(other)

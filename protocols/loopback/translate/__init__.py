@@ -16,6 +16,7 @@ from bridge.model.content import (
     Profile,
     Reaction,
     Release,
+    Report,
     Retraction,
     Setting,
     Sighting,
@@ -37,6 +38,7 @@ from protocols.loopback.translate import (
     profile,
     reaction,
     release,
+    report,
     retraction,
     setting,
     sighting,
@@ -114,6 +116,8 @@ def _write(item: Item, refs: Refs, me: Node) -> Writing:
             return release.write(item)
         case Setting():
             return setting.write(item)
+        case Report():
+            return report.write(item)
         case Sighting():
             return sighting.write(item)
         case Notice():

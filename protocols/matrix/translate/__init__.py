@@ -17,6 +17,7 @@ from bridge.model.content import (
     Profile,
     Reaction,
     Release,
+    Report,
     Retraction,
     Setting,
     Sighting,
@@ -37,6 +38,7 @@ from protocols.matrix.translate import (
     profile,
     reaction,
     release,
+    report,
     retraction,
     setting,
     sighting,
@@ -132,6 +134,8 @@ def _write(item: Item, refs: Refs, me: Me) -> Writing:
             return release.write(item)
         case Setting():
             return setting.write(item)
+        case Report():
+            return report.write(item)
         case Sighting():
             return sighting.write(item)
         case Notice():

@@ -1,0 +1,11 @@
+"""Reports to a homeserver are never passed on to bridges (matrix.md 3.3): here people say `!report` or put 🚩 on what they mean."""
+
+from __future__ import annotations
+
+from bridge.model.item import Item, Omission
+
+__all__ = ["write"]
+
+
+def write(item: Item) -> Omission:
+    return Omission(item.event_id, item.place, "report.not_carried", "A report is for the people who look after the community.")
