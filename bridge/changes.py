@@ -17,6 +17,7 @@ from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, Ob
 from bridge.model.item import Dead, Destination, Item, Omission
 from bridge.model.logentry import LogEntry
 from bridge.model.place import Channel, Community, Place
+from bridge.model.portal import Door, Portal
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Upload, Wait
 from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
@@ -226,6 +227,22 @@ class PutConversation(msgspec.Struct, frozen=True):
     place: Native | None
 
 
+class PutPortal(msgspec.Struct, frozen=True):
+    """As it is now. Raises Conflict when its room belongs to another one."""
+
+    portal: Portal
+
+
+class DropPortal(msgspec.Struct, frozen=True):
+    """As if they had never written to each other: whoever writes next knocks."""
+
+    id: ChannelId
+
+
+class PutDoor(msgspec.Struct, frozen=True):
+    door: Door
+
+
 class PutCommunity(msgspec.Struct, frozen=True):
     community: Community
 
@@ -412,6 +429,9 @@ Change = (
     | LetIn
     | NoteRelayed
     | PutConversation
+    | PutPortal
+    | DropPortal
+    | PutDoor
     | PutCommunity
     | PutChannel
     | DropPlace

@@ -24,6 +24,7 @@ from bridge.model.item import Destination, Item, Omission, Outcome, Standing
 from bridge.model.line import Line
 from bridge.model.logentry import LogEntry
 from bridge.model.place import Channel, Community, Place
+from bridge.model.portal import Door, Portal
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Record, Said, Traces, Upload, Wait
 from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
@@ -344,6 +345,28 @@ class Log(Protocol):
         ...
 
 
+class Portals(Protocol):
+    """Direct conversations, and whom people let knock (N17). `Directory.channel` and `channel_of` find them as channels too."""
+
+    async def portal(self, id: ChannelId) -> Portal | None: ...  # noqa: A002  (as in Portal)
+
+    async def portal_at(self, room: Native) -> Portal | None: ...
+
+    async def of(self, person: Native, limit: int) -> tuple[Portal, ...]:
+        """Theirs, on either side, newest first."""
+        ...
+
+    async def knocks(self, person: Native, since: datetime) -> int:
+        """How many conversations others began with this person, or this person with others, from then on; those of our people not counted."""
+        ...
+
+    async def rooms(self, after: str, limit: int) -> tuple[Portal, ...]:
+        """Those with a room, ordered by id, after the id given."""
+        ...
+
+    async def door(self, person: Native) -> Door | None: ...
+
+
 class Keys(Protocol):
     """Private keys, encrypted at rest; made once, never again (GoToSocial 0.20 caches public keys)."""
 
@@ -449,6 +472,9 @@ class Store(Protocol):
 
     @property
     def log(self) -> Log: ...
+
+    @property
+    def portals(self) -> Portals: ...
 
     @property
     def keys(self) -> Keys: ...

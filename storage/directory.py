@@ -10,13 +10,15 @@ import msgspec
 from sqlalchemy import Connection, Executable, Row, bindparam, func, select
 
 from bridge.model.actor import Actor, Ghost
-from bridge.model.ids import ChannelId, CommunityId, Native
+from bridge.model.ids import ACTIVITYPUB, ChannelId, CommunityId, Native
 from bridge.model.ids import Protocol as ProtocolName
 from bridge.model.place import Channel, Community, History, Join, Openness, Place, PlaceKind
+from bridge.model.portal import channel_of
 from bridge.model.record import Follow
 from storage.changes.social import hidden_handle
 from storage.columns import called_as, moment, parse_native
 from storage.engine import Database
+from storage.portals import PORTAL, PORTAL_AT, portal_of
 from storage.schema import actors, channels, communities, conversations, follows, ghosts, places
 
 __all__ = ["SqlDirectory"]
@@ -93,16 +95,17 @@ class SqlDirectory:
         return _channels(await self._all(_CHANNELS, community=community))
 
     async def channel(self, channel: ChannelId) -> Channel | None:
-        found = _channels(await self._all(_CHANNEL, channel=channel))
-        return found[0] if found else None
+        return await self._database.read(lambda connection: _channel(connection, channel))
 
     async def channel_of(self, place: Native) -> Channel | None:
-        def read(connection: Connection) -> list[Row[*tuple[Any, ...]]]:
+        def read(connection: Connection) -> Channel | None:
             channel = connection.execute(_OF_PLACE, {"place": str(place)}).scalar()
-            return [] if channel is None else list(connection.execute(_CHANNEL, {"channel": channel}).all())
+            if channel is not None:
+                return _channel(connection, channel)
+            portal = connection.execute(PORTAL_AT, {"place": str(place)}).first() if place.protocol != ACTIVITYPUB else None
+            return None if portal is None else channel_of(portal_of(portal))
 
-        found = _channels(await self._database.read(read))
-        return found[0] if found else None
+        return await self._database.read(read)
 
     async def actor(self, native: Native) -> tuple[Actor, datetime] | None:
         row = await self._first(_ACTOR, native=str(native))
@@ -163,6 +166,15 @@ def _channels(rows: Iterable[Row[*tuple[Any, ...]]]) -> tuple[Channel, ...]:
         if row.native is not None:
             of.append(_place(row))
     return tuple(Channel(ChannelId(id_), CommunityId(community), tuple(of)) for (id_, community), of in grouped.items())
+
+
+def _channel(connection: Connection, id_: str) -> Channel | None:
+    """A channel of a community, else a direct conversation."""
+    found = _channels(connection.execute(_CHANNEL, {"channel": id_}).all())
+    if found:
+        return found[0]
+    portal = connection.execute(PORTAL, {"channel": id_}).first()
+    return None if portal is None else channel_of(portal_of(portal))
 
 
 def _place(row: Row[*tuple[Any, ...]]) -> Place:

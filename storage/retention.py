@@ -13,6 +13,7 @@ from storage.changes.outgoing import erase_passed
 from storage.columns import micros
 from storage.heads import head
 from storage.moderation_schema import evidence, log
+from storage.portal_schema import portals
 from storage.schema import (
     actors,
     consents,
@@ -129,6 +130,7 @@ _NOBODY = and_(
     ~exists().where(objects.c.author == actors.c.native),
     ~exists().where(holds.c.author == actors.c.native, holds.c.ended.is_(None)),
     ~exists().where(conversations.c.actor == actors.c.native),
+    ~exists().where(or_(portals.c.member == actors.c.native, portals.c.correspondent == actors.c.native)),
     ~exists().where(places.c.native == actors.c.native),
 )
 _OLD_STRANGERS = delete(actors).where(actors.c.at < bindparam("before"), _NOBODY)

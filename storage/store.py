@@ -30,6 +30,7 @@ from storage.media import SqlMedia
 from storage.migrations import upgrade
 from storage.notify import SharedHints
 from storage.objects import SqlObjects
+from storage.portals import SqlPortals
 from storage.postgres import Server, local_folder, require_safe
 from storage.retention import Retention, Swept, sweep
 from storage.threads import Threads
@@ -64,6 +65,7 @@ class SqlStore:
         self.decisions = SqlDecisions(database, clock, secret_key)
         self.cases = SqlCases(database, secret_key)
         self.log = SqlLog(database, secret_key)
+        self.portals = SqlPortals(database)
         self.keys = SqlKeys(database, Seal(secret_key))
         self.media = SqlMedia(database)
 

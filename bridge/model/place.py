@@ -17,6 +17,8 @@ class PlaceKind(enum.StrEnum):
     """A followable group this node serves."""
     FOREIGN_GROUP = "foreign_group"
     """A group on another server that people here follow and post to."""
+    PERSON = "person"
+    """One person elsewhere, as the far side of a direct conversation (N17)."""
 
 
 class Join(enum.StrEnum):
@@ -45,13 +47,17 @@ OPEN = Openness(Join.PUBLIC, History.WORLD)
 
 
 class Place(msgspec.Struct, frozen=True):
-    """One side of a conversation. `bridges`: the domains of other nodes of our kind that were seen to carry it, as their marks there say."""
+    """One side of a conversation. `bridges`: the domains of other nodes of our kind that were seen to carry it, as their marks there say.
+
+    `person`: of a direct conversation, who alone hears this side.
+    """
 
     native: Native
     kind: PlaceKind
     name: str = ""
     openness: Openness = Openness()
     bridges: tuple[str, ...] = ()
+    person: Native | None = None
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -79,6 +85,8 @@ def ceiling(place: Place) -> Audience:
     """How far words written here may travel: the table "Place ceilings" of norms.md 3.1."""
     if place.openness.encrypted:
         return Audience.LOCAL
+    if place.person is not None:
+        return Audience.DIRECT
     if place.kind is not PlaceKind.ROOM:
         return Audience.PUBLIC
     if place.openness.join is Join.PUBLIC:
@@ -88,10 +96,12 @@ def ceiling(place: Place) -> Audience:
 
 def admits(place: Place, audience: Audience) -> bool:
     """May something with this audience be shown here? "Destination ceilings" of norms.md 3.1."""
+    if audience is Audience.DIRECT or place.person is not None:
+        return audience is Audience.DIRECT and place.person is not None
+    if audience is Audience.LOCAL:
+        return False
     if place.kind is not PlaceKind.ROOM:
         return True
-    if audience >= Audience.DIRECT:
-        return False
     if audience is Audience.COMMUNITY:
         return place.openness.history is not History.WORLD and place.openness.join is not Join.PUBLIC
     return True

@@ -58,8 +58,8 @@ def _about(event: Event, context: Context, kind: Footing) -> list[Finding]:
 
 
 def closed(place: Place, audience: Audience) -> bool:
-    """Is this destination no place for this circle? Private words enter no room and no group; local ones go nowhere."""
-    return audience >= Audience.DIRECT or not admits(place, audience)
+    """Is this destination no place for this circle? Private words enter no room and no group but a portal; local ones go nowhere."""
+    return audience is Audience.LOCAL or not admits(place, audience)
 
 
 NORM = Norm(

@@ -21,6 +21,7 @@ from bridge.changes import (
     DropMedia,
     DropPart,
     DropPlace,
+    DropPortal,
     EndDestination,
     EndEvent,
     EndGhost,
@@ -45,6 +46,7 @@ from bridge.changes import (
     PutCopy,
     PutDead,
     PutDecision,
+    PutDoor,
     PutEvidence,
     PutFollow,
     PutGhost,
@@ -54,6 +56,7 @@ from bridge.changes import (
     PutOmission,
     PutPart,
     PutPlace,
+    PutPortal,
     PutUpload,
     PutWithdrawal,
     Reassign,
@@ -64,7 +67,7 @@ from bridge.changes import (
     Unpark,
     WakeHost,
 )
-from storage.changes import cases, files, lanes, objects, outgoing, social, streams, withdrawals
+from storage.changes import cases, files, lanes, objects, outgoing, portals, social, streams, withdrawals
 
 __all__ = ["apply", "apply_all"]
 
@@ -167,6 +170,12 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
             social.note_relayed(connection, change)
         case PutConversation():
             social.put_conversation(connection, change)
+        case PutPortal():
+            portals.put_portal(connection, change)
+        case DropPortal():
+            portals.drop_portal(connection, change)
+        case PutDoor():
+            portals.put_door(connection, change)
         case PutCommunity():
             social.put_community(connection, change)
         case PutChannel():

@@ -16,6 +16,7 @@ from bridge.streams import Intake, Receipt
 from storage.columns import micros, text_or_none
 from storage.dialect import Either, once, upsert
 from storage.heads import take
+from storage.portal_schema import doors, portals
 from storage.schema import actors, consents, copies, cursors, decisions, events, follows, ghosts, holds, intake, objects, out, seen, waits
 
 __all__ = [
@@ -74,6 +75,8 @@ _DROP_STRANGER = delete(actors).where(
     ~exists().where(follows.c.actor == bindparam("who")),
     ~exists().where(objects.c.author == bindparam("who")),
     ~exists().where(holds.c.author == bindparam("who"), holds.c.ended.is_(None)),
+    ~exists().where(or_(portals.c.member == bindparam("who"), portals.c.correspondent == bindparam("who"))),
+    ~exists().where(doors.c.person == bindparam("who")),
 )
 
 

@@ -14,6 +14,7 @@ from storage.changes.cases import forget_in_cases
 from storage.changes.files import forget_media
 from storage.changes.lanes import leave
 from storage.changes.outgoing import decode_item, still_needed
+from storage.changes.portals import forget_portals
 from storage.changes.social import forget_actor
 from storage.changes.streams import hush_decision
 from storage.columns import micros
@@ -173,6 +174,7 @@ def erase_traces(connection: Connection, change: EraseTraces, secret: bytes) -> 
     forget_actor(connection, ForgetActor(person.native, change.at))
     connection.execute(_UNKNOW_KEYS, {"whose": person.native.id})
     connection.execute(_END_CONVERSATION, {"whose": str(person.native)})
+    forget_portals(connection, person.native)
     connection.execute(_UNNAME_OBJECTS, {"alias": alias})
     connection.execute(_UNNAME_PARTS, {"alias": alias})
     _leave_no_address(connection, person)
