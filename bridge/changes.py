@@ -21,7 +21,9 @@ from bridge.model.portal import Door, Portal
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Upload, Wait
 from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
-from bridge.norms.decision import Decision
+from bridge.norms.decision import Decision, ModeOp
+from bridge.norms.origins import Origin
+from bridge.norms.standing import Vouch
 
 
 class AppendEvent(msgspec.Struct, frozen=True):
@@ -206,11 +208,46 @@ class PutConsent(msgspec.Struct, frozen=True):
 
 
 class LetIn(msgspec.Struct, frozen=True):
-    """One more item of theirs was let in (standing, norms.md 3.3)."""
+    """One more item of theirs was let in (standing, norms.md 3.3). `careful`: it had a link, a file or many mentions."""
 
     actor: Native
     community: CommunityId
     event_id: EventId
+    careful: bool = False
+
+
+class PutTenure(msgspec.Struct, frozen=True):
+    """They are a member from `since` on; what was written first stays."""
+
+    actor: Native
+    community: CommunityId
+    since: datetime
+
+
+class PutVouch(msgspec.Struct, frozen=True):
+    """`vouch.by` says it of `vouch.person`; said again, its end moves."""
+
+    vouch: Vouch
+
+
+class NoteAcquainted(msgspec.Struct, frozen=True):
+    """`one` answered `other`, or let them in; kept as keyed hashes for 90 days, the latest 256 of each person (norms.md 3.3)."""
+
+    community: CommunityId
+    one: Native
+    other: Native
+    at: datetime
+
+
+class PutOrigin(msgspec.Struct, frozen=True):
+    origin: Origin
+
+
+class PutMode(msgspec.Struct, frozen=True):
+    """A mode of the community begins, or goes on until later; an end in the past ends it."""
+
+    community: CommunityId
+    mode: ModeOp
 
 
 class NoteRelayed(msgspec.Struct, frozen=True):
@@ -427,6 +464,11 @@ Change = (
     | DropFollow
     | PutConsent
     | LetIn
+    | PutTenure
+    | PutVouch
+    | NoteAcquainted
+    | PutOrigin
+    | PutMode
     | NoteRelayed
     | PutConversation
     | PutPortal

@@ -16,20 +16,18 @@ import msgspec
 from bridge.changes import Change
 from bridge.model.actor import Actor, Ghost
 from bridge.model.capability import Capabilities, Patience
-from bridge.model.case import Case, CaseId
 from bridge.model.event import Event
 from bridge.model.ids import ChannelId, CommunityId, EventId, ItemId, Native, ObjectId
 from bridge.model.ids import Protocol as ProtocolName
 from bridge.model.item import Destination, Item, Omission, Outcome, Standing
 from bridge.model.line import Line
-from bridge.model.logentry import LogEntry
 from bridge.model.place import Channel, Community, Place
-from bridge.model.portal import Door, Portal
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Record, Said, Traces, Upload, Wait
 from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
 from bridge.norms.decision import Decision
 from bridge.refs import Need, Reading, Refs, Wire, Writing
+from bridge.registers import Cases, Log, People, Portals
 from bridge.streams import Backlog, DeadLetter, Entry, HostState, Intake, LaneState, Queued, Receipt, Share, Stream, Window
 
 
@@ -293,80 +291,6 @@ class Decisions(Protocol):
     async def omissions(self, event_id: EventId) -> tuple[Omission, ...]: ...
 
 
-class Cases(Protocol):
-    """What moderators look at, opened; at rest all of it is sealed."""
-
-    async def case(self, case: CaseId) -> Case | None: ...
-
-    async def case_about(self, community: CommunityId, object_id: ObjectId | None, person: Native | None, week: str) -> Case | None:
-        """The newest case about this object, or about this person in that week, merged ones excepted."""
-        ...
-
-    async def cases(self, community: CommunityId, limit: int, *, is_open: bool = True) -> tuple[Case, ...]:
-        """Newest first; without `is_open` also those that are over."""
-        ...
-
-    async def case_called(self, community: CommunityId, beginning: str) -> Case | None:
-        """The one case whose id begins so; None when there is none, or several."""
-        ...
-
-    async def due(self, now: datetime, limit: int, share: Share = None) -> tuple[Case, ...]:
-        """Those with which time has something to do, the longest due first."""
-        ...
-
-    async def next_due(self, share: Share = None) -> datetime | None: ...
-
-    async def naming(self, person: Native, limit: int) -> tuple[Case, ...]:
-        """Cases that name this person in any way."""
-        ...
-
-    async def evidence(self, case: CaseId) -> tuple[Event, ...]:
-        """The sealed copies, opened. Whoever asks for them says who looks, and writes that down."""
-        ...
-
-
-class Log(Protocol):
-    """What was done, per community one chain (norms.md 4.6)."""
-
-    async def entries(self, community: CommunityId, after: int, limit: int) -> tuple[LogEntry, ...]:
-        """In order, those with a greater `seq`; `names` None where they were cut."""
-        ...
-
-    async def entry(self, community: CommunityId, beginning: str) -> LogEntry | None:
-        """The one entry whose id begins so; None when there is none, or several."""
-        ...
-
-    async def concerning(self, person: Native, limit: int) -> tuple[LogEntry, ...]:
-        """What concerns this person, newest first."""
-        ...
-
-    async def head(self, community: CommunityId) -> LogEntry | None:
-        """The last entry."""
-        ...
-
-
-class Portals(Protocol):
-    """Direct conversations, and whom people let knock (N17). `Directory.channel` and `channel_of` find them as channels too."""
-
-    async def portal(self, id: ChannelId) -> Portal | None: ...  # noqa: A002  (as in Portal)
-
-    async def portal_at(self, room: Native) -> Portal | None: ...
-
-    async def of(self, person: Native, limit: int) -> tuple[Portal, ...]:
-        """Theirs, on either side, newest first."""
-        ...
-
-    async def knocks(self, person: Native, since: datetime) -> int:
-        """How many conversations others began with this person, or this person with others, from then on; those of our people not counted."""
-        ...
-
-    async def rooms(self, after: str, limit: int) -> tuple[Portal, ...]:
-        """Those with a room, ordered by id, after the id given."""
-        ...
-
-    async def door(self, person: Native) -> Door | None: ...
-
-
 class Keys(Protocol):
     """Private keys, encrypted at rest; made once, never again (GoToSocial 0.20 caches public keys)."""
 
@@ -475,6 +399,9 @@ class Store(Protocol):
 
     @property
     def portals(self) -> Portals: ...
+
+    @property
+    def people(self) -> People: ...
 
     @property
     def keys(self) -> Keys: ...

@@ -13,6 +13,7 @@ from storage.changes.outgoing import erase_passed
 from storage.columns import micros
 from storage.heads import head
 from storage.moderation_schema import evidence, log
+from storage.people import ACQUAINTED
 from storage.portal_schema import portals
 from storage.schema import (
     actors,
@@ -41,6 +42,7 @@ from storage.schema import (
     waits,
     withdrawals,
 )
+from storage.standing_schema import acquaintances, modes, vouches
 
 __all__ = ["Retention", "Swept", "sweep"]
 
@@ -112,6 +114,9 @@ _DROP_EVENTS = delete(events).where(events.c.seq.in_(bindparam("seqs", expanding
 _DROP_OUT = [delete(table).where(table.c.seq.in_(bindparam("seqs", expanding=True))) for table in (out_roster, out_to, out)]
 _ALREADY = select(seen.c.key).where(seen.c.stream == bindparam("stream"), seen.c.key.in_(bindparam("names", expanding=True)))
 _OLD_SEEN = delete(seen).where(seen.c.at < bindparam("before"))
+_ENDED_MODES = delete(modes).where(modes.c.until <= bindparam("before"))
+_ENDED_VOUCHES = delete(vouches).where(vouches.c.until <= bindparam("before"))
+_STRANGERS_AGAIN = delete(acquaintances).where(acquaintances.c.at <= bindparam("before"))
 _OLD_RELAYED = delete(relayed).where(relayed.c.until <= bindparam("before"))
 _OLD_DECISIONS = delete(decisions).where(decisions.c.at < bindparam("before"))
 _LONELY_OMISSIONS = delete(omissions).where(
@@ -154,6 +159,9 @@ def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
     for kind, statement, before in (
         ("keys", _OLD_SEEN, now - retention.keys),
         ("keys", _OLD_RELAYED, now),
+        ("keys", _ENDED_MODES, now),
+        ("keys", _ENDED_VOUCHES, now),
+        ("keys", _STRANGERS_AGAIN, now - ACQUAINTED),
         ("decisions", _OLD_DECISIONS, now - retention.decisions),
         ("decisions", _OLD_HOLDS, now - retention.decisions),
         ("decisions", _OLD_LETTERS, now - retention.decisions),

@@ -403,6 +403,7 @@ let_ins = Table(
     text("actor", "native of the person", key=True),
     text("community", "community", key=True),
     text("event", "event that was let in", key=True),
+    flag("careful", "it had a link, a file or many mentions"),
     comment="Standing: items of theirs that were let in.",
 )
 

@@ -30,6 +30,7 @@ from storage.media import SqlMedia
 from storage.migrations import upgrade
 from storage.notify import SharedHints
 from storage.objects import SqlObjects
+from storage.people import SqlPeople
 from storage.portals import SqlPortals
 from storage.postgres import Server, local_folder, require_safe
 from storage.retention import Retention, Swept, sweep
@@ -66,6 +67,7 @@ class SqlStore:
         self.cases = SqlCases(database, secret_key)
         self.log = SqlLog(database, secret_key)
         self.portals = SqlPortals(database)
+        self.people = SqlPeople(database, clock, secret_key)
         self.keys = SqlKeys(database, Seal(secret_key))
         self.media = SqlMedia(database)
 

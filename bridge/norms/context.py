@@ -12,6 +12,7 @@ from bridge.model.audience import Audience
 from bridge.model.content.release import Ending
 from bridge.model.ids import CommunityId, Native
 from bridge.model.place import Place
+from bridge.norms.origins import ServerState
 
 
 class Crossing(enum.StrEnum):
@@ -59,7 +60,8 @@ class ActorFacts(msgspec.Struct, frozen=True):
     """`consent` None means we know of none (norms.md 3.13: treated as off for words that would leave their home network).
 
     `needs_consent`: this person's network is not the group's: their words leave only with their yes. `ghost_of_ours`, `ghost_of_other`:
-    an actor some bridge controls. `released`: items of theirs that were let in.
+    an actor some bridge controls. `released`: items of theirs that were let in; `careful`: those of them with a link, a file or many
+    mentions; `vouched`: somebody said that they know them (norms.md 3.3).
     """
 
     rank: Rank
@@ -70,6 +72,38 @@ class ActorFacts(msgspec.Struct, frozen=True):
     ghost_of_other: bool = False
     automated: bool = False
     released: int = 0
+    careful: int = 0
+    vouched: bool = False
+
+
+class Face(msgspec.Struct, frozen=True):
+    """Somebody whose name and picture nobody else may borrow (N16): a role, the community itself, or whoever is answered.
+
+    `skeletons` of their display name and of their handle, as `masks.skeleton` gives them; `role` as people read it, "" for the one answered.
+    """
+
+    actor: Native
+    name: str
+    handle: str
+    skeletons: frozenset[str]
+    role: str = ""
+    avatar: str = ""
+
+
+class Stranger(msgspec.Struct, frozen=True):
+    """What only matters of somebody who is not a member, or hardly one; loaded for them alone.
+
+    `server`: the state of theirs (`origins.ServerState`), where a restriction of people has the last word. `familiar`: the person they
+    address answered or let them in within 90 days. `wave`: the community is in spam-wave mode until then. `server_new_until`: the server is
+    treated as unknown until then (many new accounts at once).
+    `guarded`: the person they address is being looked after at the moment (N03).
+    """
+
+    server: ServerState = ServerState.KNOWN
+    familiar: bool = False
+    wave: datetime | None = None
+    server_new_until: datetime | None = None
+    guarded: bool = False
 
 
 class TargetFacts(msgspec.Struct, frozen=True):
@@ -93,6 +127,8 @@ class Context(msgspec.Struct, frozen=True):
     `destinations` are the other places of the channel and, for a group that announces, the place itself. `others`: by place, the origin
     included, the domains of bridges besides us that carry it: of a room those whose marks were seen there, of a group elsewhere its own.
     `unlinked`: people named in the words who have not agreed to be seen elsewhere; there they become plain text (transform `unlink`).
+    `looked`: a person ended its wait, and not the clock. `stranger`: see there; None for a known member. `participants`: who has spoken in
+    its thread, for N10. `faces`: see Face; loaded for who is no known member. `nudged`: the nudges this person had lately, by code.
     """
 
     now: datetime
@@ -110,3 +146,8 @@ class Context(msgspec.Struct, frozen=True):
     review_ttl: timedelta = timedelta(hours=24)
     others: tuple[tuple[Native, frozenset[str]], ...] = ()
     unlinked: frozenset[Native] = frozenset()
+    looked: bool = False
+    stranger: Stranger | None = None
+    participants: frozenset[Native] = frozenset()
+    faces: tuple[Face, ...] = ()
+    nudged: frozenset[str] = frozenset()

@@ -35,6 +35,7 @@ from bridge.changes import (
     JoinRoster,
     LeaveRoster,
     LetIn,
+    NoteAcquainted,
     NoteRelayed,
     Park,
     PutActor,
@@ -52,12 +53,16 @@ from bridge.changes import (
     PutGhost,
     PutHold,
     PutMedia,
+    PutMode,
     PutObject,
     PutOmission,
+    PutOrigin,
     PutPart,
     PutPlace,
     PutPortal,
+    PutTenure,
     PutUpload,
+    PutVouch,
     PutWithdrawal,
     Reassign,
     RemoveMedia,
@@ -67,7 +72,7 @@ from bridge.changes import (
     Unpark,
     WakeHost,
 )
-from storage.changes import cases, files, lanes, objects, outgoing, portals, social, streams, withdrawals
+from storage.changes import cases, files, lanes, objects, outgoing, portals, social, standing, streams, withdrawals
 
 __all__ = ["apply", "apply_all"]
 
@@ -165,7 +170,17 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
         case PutConsent():
             social.put_consent(connection, change)
         case LetIn():
-            social.let_in(connection, change)
+            standing.let_in(connection, change)
+        case PutTenure():
+            standing.put_tenure(connection, change)
+        case PutVouch():
+            standing.put_vouch(connection, change)
+        case NoteAcquainted():
+            standing.note_acquainted(connection, change, secret)
+        case PutOrigin():
+            standing.put_origin(connection, change)
+        case PutMode():
+            standing.put_mode(connection, change)
         case NoteRelayed():
             social.note_relayed(connection, change)
         case PutConversation():
@@ -187,7 +202,7 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
         case PutWithdrawal():
             withdrawals.put_withdrawal(connection, change, secret)
         case Disown():
-            withdrawals.disown(connection, change)
+            withdrawals.disown(connection, change, secret)
         case Reassign():
             withdrawals.reassign(connection, change)
         case EraseTraces():

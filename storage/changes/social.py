@@ -10,7 +10,6 @@ from bridge.changes import (
     DropPlace,
     EndGhost,
     ForgetActor,
-    LetIn,
     NoteRelayed,
     PutActor,
     PutChannel,
@@ -27,8 +26,8 @@ from bridge.model.ids import ACTIVITYPUB, derive
 from bridge.model.place import Place
 from storage.changes.files import forget_media
 from storage.columns import called_as, micros
-from storage.dialect import once, upsert
-from storage.schema import actors, channels, communities, consents, conversations, follows, ghosts, let_ins, places, relayed
+from storage.dialect import upsert
+from storage.schema import actors, channels, communities, consents, conversations, follows, ghosts, places, relayed
 
 __all__ = [
     "drop_follow",
@@ -37,7 +36,6 @@ __all__ = [
     "forget_actor",
     "ghost_row",
     "hidden_handle",
-    "let_in",
     "note_relayed",
     "put_actor",
     "put_channel",
@@ -57,7 +55,6 @@ _NAMED = select(ghosts.c.native).where(ghosts.c.protocol == bindparam("protocol"
 _FOLLOW = upsert(follows)
 _UNFOLLOW = delete(follows).where(follows.c.actor == bindparam("who"), follows.c.target == bindparam("whom"))
 _CONSENT = upsert(consents)
-_LET_IN = once(let_ins)
 _RELAYED = upsert(relayed)
 _CONVERSATION = upsert(conversations)
 _END_CONVERSATION = delete(conversations).where(conversations.c.actor == bindparam("who"))
@@ -155,10 +152,6 @@ def put_consent(connection: Connection, change: PutConsent) -> None:
     consent = change.consent
     row = {"actor": str(consent.actor), "community": consent.community, "state": str(consent.state)}
     _CONSENT(connection, {**row, "body": msgspec.msgpack.encode(consent)})
-
-
-def let_in(connection: Connection, change: LetIn) -> None:
-    _LET_IN(connection, {"actor": str(change.actor), "community": change.community, "event": change.event_id})
 
 
 def note_relayed(connection: Connection, change: NoteRelayed) -> None:

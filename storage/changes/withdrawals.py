@@ -16,6 +16,7 @@ from storage.changes.lanes import leave
 from storage.changes.outgoing import decode_item, still_needed
 from storage.changes.portals import forget_portals
 from storage.changes.social import forget_actor
+from storage.changes.standing import forget_standing
 from storage.changes.streams import hush_decision
 from storage.columns import micros
 from storage.dialect import upsert
@@ -131,7 +132,7 @@ def put_withdrawal(connection: Connection, change: PutWithdrawal, secret: bytes)
     )
 
 
-def disown(connection: Connection, change: Disown) -> None:
+def disown(connection: Connection, change: Disown, secret: bytes) -> None:
     person = {"whose": str(change.person)}
     for found in connection.execute(_GHOSTS, person).scalars().all():
         ghost = msgspec.msgpack.decode(found, type=Ghost)
@@ -144,6 +145,7 @@ def disown(connection: Connection, change: Disown) -> None:
         connection.execute(_RENAME, {"old": old_name, "new": new_name})
     for statement in (_UNFOLLOW, *_UNSAY, _UNKNOW):
         connection.execute(statement, person)
+    forget_standing(connection, change.person, secret)
     connection.execute(_UNKNOW_KEYS, {"whose": change.person.id})
 
 

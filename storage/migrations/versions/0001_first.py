@@ -205,9 +205,60 @@ def upgrade() -> None:
         sa.Column('actor', TEXT, nullable=False, comment='native of the person'),
         sa.Column('community', TEXT, nullable=False, comment='community'),
         sa.Column('event', TEXT, nullable=False, comment='event that was let in'),
+        sa.Column('careful', sa.Boolean(), server_default=sa.text('false'), nullable=False, comment='it had a link, a file or many mentions'),
         sa.PrimaryKeyConstraint('actor', 'community', 'event', name='pk_let_ins'),
         comment='Standing: items of theirs that were let in.'
     )
+    op.create_table('tenures',
+        sa.Column('actor', TEXT, nullable=False, comment='native of the person'),
+        sa.Column('community', TEXT, nullable=False, comment='community'),
+        sa.Column('since', sa.BigInteger(), nullable=False, comment='moment they became a member'),
+        sa.PrimaryKeyConstraint('actor', 'community', name='pk_tenures'),
+        comment='Standing: since when somebody is a member.'
+    )
+    op.create_table('vouches',
+        sa.Column('actor', TEXT, nullable=False, comment='native of the person vouched for'),
+        sa.Column('community', TEXT, nullable=False, comment='community'),
+        sa.Column('by', TEXT, nullable=False, comment='native of the person who vouched'),
+        sa.Column('host', sa.Boolean(), server_default=sa.text('false'), nullable=False, comment='the voucher was a host'),
+        sa.Column('at', sa.BigInteger(), nullable=False, comment='moment it was said'),
+        sa.Column('until', sa.BigInteger(), nullable=False, comment='moment it ends'),
+        sa.PrimaryKeyConstraint('actor', 'community', 'by', name='pk_vouches'),
+        comment='Standing: who said that they know somebody.'
+    )
+    op.create_index('ix_vouches_by', 'vouches', ['by', 'community'], unique=False)
+    op.create_index('ix_vouches_until', 'vouches', ['until'], unique=False)
+    op.create_table('acquaintances',
+        sa.Column('community', TEXT, nullable=False, comment='community'),
+        sa.Column('one', TEXT, nullable=False, comment='keyed hash of whoever answered or let in'),
+        sa.Column('other', TEXT, nullable=False, comment='keyed hash of whoever was answered or let in'),
+        sa.Column('at', sa.BigInteger(), nullable=False, comment='moment of the last time'),
+        sa.PrimaryKeyConstraint('community', 'one', 'other', name='pk_acquaintances'),
+        comment='Who is no stranger to whom, for 90 days.'
+    )
+    op.create_index('ix_acquaintances_at', 'acquaintances', ['at'], unique=False)
+    op.create_index('ix_acquaintances_other', 'acquaintances', ['other'], unique=False)
+    op.create_table('origins',
+        sa.Column('community', TEXT, nullable=False, comment='community'),
+        sa.Column('host', TEXT, nullable=False, comment='server'),
+        sa.Column('first_at', sa.BigInteger(), nullable=True, comment='moment its first item was let in'),
+        sa.Column('released', sa.BigInteger(), server_default='0', nullable=False, comment='items let in, counted as far as it matters'),
+        sa.Column('actors', sa.BigInteger(), server_default='0', nullable=False, comment='people of it let in, counted as far as it matters'),
+        sa.Column('waved_at', sa.BigInteger(), nullable=True, comment='moment a member let somebody from there in'),
+        sa.Column('member_at', sa.BigInteger(), nullable=True, comment='moment somebody from there became a member'),
+        sa.Column('added_at', sa.BigInteger(), nullable=True, comment='moment an administrator said that it is known'),
+        sa.PrimaryKeyConstraint('community', 'host', name='pk_origins'),
+        comment='Servers that a community knows, or is getting to know.'
+    )
+    op.create_table('modes',
+        sa.Column('community', TEXT, nullable=False, comment='community'),
+        sa.Column('mode', TEXT, nullable=False, comment='what is in force'),
+        sa.Column('target', TEXT, nullable=False, comment='what or whom it is about, as a keyed hash or a host; empty for the whole community'),
+        sa.Column('until', sa.BigInteger(), nullable=False, comment='moment it ends by itself'),
+        sa.PrimaryKeyConstraint('community', 'mode', 'target', name='pk_modes'),
+        comment='Modes in force; each ends by itself.'
+    )
+    op.create_index('ix_modes_until', 'modes', ['until'], unique=False)
     op.create_table('meta',
         sa.Column('name', TEXT, nullable=False, comment='what: `seal` (proves that the key file belongs to this database)'),
         sa.Column('value', sa.LargeBinary(), nullable=False, comment='its value'),
