@@ -30,10 +30,14 @@ AWAKE = (1, 1, 1, 1, 1, 2, 4, 6, 8, 9, 9, 8, 9, 9, 8, 8, 8, 7, 7, 8, 9, 7, 4, 2)
 """How much is said in each hour of the day."""
 
 SERVERS = tuple(f"{name}.example" for name in ("masto", "gts", "lemmy", "piefed", "garden", "harbour", "meadow", "attic"))
-WORDS = (
-    "handover retro team meeting budget question notes practice listen draft pilot review garden decision feedback quiet workshop "
-    "learning mentor onboarding calendar story facilitator circle example template survey remote trust habit pause energy agenda"
-).split()  # noqa: SIM905  (as a list it fills a screen)
+WORDS = tuple(
+    word
+    for line in (
+        "handover retro team meeting budget question notes practice listen draft pilot review garden decision feedback quiet workshop",
+        "learning mentor onboarding calendar story facilitator circle example template survey remote trust habit pause energy agenda",
+    )
+    for word in line.split()
+)
 LINKS = ("https://library.example/handbook", "https://journal.example/2026/retro", "https://talks.example/watch/12")
 
 
