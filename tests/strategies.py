@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from bridge.model.actor import Actor, ActorKind, Mark
 from bridge.model.audience import Audience
 from bridge.model.content import CONTENT_TYPES, Content
+from bridge.model.content.appointment import Appointment
 from bridge.model.content.boost import Boost
 from bridge.model.content.command import Command
 from bridge.model.content.edit import Edit
+from bridge.model.content.lock import Lock
 from bridge.model.content.membership import Change, Membership
 from bridge.model.content.message import Attachment, ContentNote, Emoji, Location, Manner, Mention, Message
 from bridge.model.content.notice import Notice
@@ -22,12 +24,15 @@ from bridge.model.content.profile import Profile
 from bridge.model.content.reaction import Reaction
 from bridge.model.content.release import Ending, Release
 from bridge.model.content.report import Category, Report
+from bridge.model.content.restoration import Restoration
 from bridge.model.content.retraction import Retraction
+from bridge.model.content.sanction import Sanction
 from bridge.model.content.setting import Setting
 from bridge.model.content.sighting import Sighting
 from bridge.model.event import Event, Provenance
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, MATRIX, ChannelId, CommunityId, EventId, Native, ObjectId, derive
 from bridge.model.place import History, Join, Openness, Place, PlaceKind
+from bridge.model.restriction import Measure
 from bridge.model.richtext import RichText, from_plain
 from bridge.norms.context import ActorFacts, Consent, Context, Crossing, Keep, Rank, TargetFacts
 
@@ -156,6 +161,12 @@ _CONTENTS: Mapping[type, st.SearchStrategy[Content]] = {
         category=st.sampled_from(Category),
         words=words(),
     ),
+    Sanction: st.builds(
+        Sanction, whom=natives(), measure=st.sampled_from(Measure), until=st.none() | moments(), reason=words(), lifted=st.booleans()
+    ),
+    Lock: st.builds(Lock, target=object_ids(), locked=st.booleans(), reason=words()),
+    Restoration: st.builds(Restoration, target=object_ids(), reason=words()),
+    Appointment: st.builds(Appointment, whom=natives(), ended=st.booleans()),
 }
 
 

@@ -45,6 +45,8 @@ class Carry(msgspec.Struct, frozen=True):
     roots_only: bool = False
     ends: bool = False
     """Only for a face that ended; other forms are for all that goes on."""
+    removes: bool = False
+    """Only for what a moderator removed."""
     urgent: bool = False
     keep_days: int = 7
 

@@ -9,10 +9,12 @@ from typing import assert_never
 import msgspec
 
 from bridge.model.content import (
+    Appointment,
     Boost,
     Command,
     Content,
     Edit,
+    Lock,
     Membership,
     Message,
     Notice,
@@ -20,7 +22,9 @@ from bridge.model.content import (
     Reaction,
     Release,
     Report,
+    Restoration,
     Retraction,
+    Sanction,
     Setting,
     Sighting,
 )
@@ -56,7 +60,7 @@ class Footing(enum.Enum):
     TAKES_BACK = "takes back"
     """Deletion, undo, leaving: always passes (invariant I6)."""
     INWARD = "inward"
-    """Between a person and the bridge, or the bridge and itself."""
+    """Between a person and the bridge, or the bridge and itself; what moderators do."""
 
 
 _LEAVING = frozenset({Change.UNFOLLOW, Change.LEAVE, Change.REJECTED})
@@ -78,6 +82,9 @@ def footing(content: Content) -> Footing:
         case Profile(ended=ended):
             return Footing.TAKES_BACK if ended else Footing.SHOWS
         case Command() | Release() | Setting() | Sighting() | Notice() | Report():
+            return Footing.INWARD
+        case Sanction() | Lock() | Restoration() | Appointment():
+            # A moderator's act is decided by `bridge/moderation/deciding.py`, never by a norm.
             return Footing.INWARD
         case _:
             assert_never(content)

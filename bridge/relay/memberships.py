@@ -53,7 +53,8 @@ MOST_OBJECTS = 100_000
 
 
 class Memberships:
-    """`change` for a Membership, `ended` for a Profile that has ended, `spread` for one that names no community."""
+    """`change` for a Membership, `left` for whoever is gone from a room, `ended` for a Profile that has ended, `spread` for one of no
+    community."""
 
     def __init__(
         self, node: Node, store: Store, adapters: Mapping[Protocol, Adapter], clock: Clock, *, notices: Notices, welcomes: Welcomes
@@ -85,15 +86,16 @@ class Memberships:
                 return [DropFollow(content.subject, content.target), *left, EndEvent(event.id, "answered")]
             case Coming.ACCEPTED | Coming.REJECTED:
                 return await self._heard(event, content)
-            case Coming.LEAVE | Coming.BAN:
-                return await self._left(event, content)
+            case Coming.LEAVE:
+                return await self.left(event, content.subject)
             case Coming.JOIN | Coming.INVITE:
                 # Who comes and goes in a room stays there: nobody is made to join elsewhere, and nothing of it is kept.
                 return [EraseEvent(event.id, "noted")]
 
-    async def _left(self, event: Event, content: Membership) -> list[Change]:
-        """Whoever leaves a room says nothing new from there that would cross, and is asked what is to become of the rest (N02)."""
-        person, here, now = content.subject, event.place, self._clock.now()
+    async def left(self, event: Event, person: Native) -> list[Change]:
+        """Whoever leaves a room, or is sent out of it, says nothing new from there that would cross, and is asked what is to become of the
+        rest (N02)."""
+        here, now = event.place, self._clock.now()
         consent = await self._store.decisions.consent(person, event.community)
         if consent is None or consent.in_room(here) is Crossing.OFF:
             return [EraseEvent(event.id, "noted")]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bridge.model.capability import Born, Capabilities, Carry, Hearers
-from bridge.model.content import Content, Edit, Message, Profile, tag_of
+from bridge.model.content import Content, Edit, Message, Profile, Retraction, tag_of
 from bridge.model.content.message import Attachment
 from bridge.model.event import Event, object_of
 from bridge.model.ids import OURS, CommunityId, Native, ObjectId, RosterId, derive, item_id
@@ -109,7 +109,10 @@ def _items_for(
     return [
         _item(fitted, route, carry, secret)
         for carry in carries
-        if carry.born in (Born.ANYWHERE, born) and not (carry.roots_only and not is_root) and carry.ends is _ends(event.content)
+        if carry.born in (Born.ANYWHERE, born)
+        and not (carry.roots_only and not is_root)
+        and carry.ends is _ends(event.content)
+        and (not carry.removes or _removes(event.content))
     ]
 
 
@@ -144,6 +147,10 @@ def _item(event: Event, route: Route, carry: Carry, secret: bytes) -> Item:
 
 def _ends(content: Content) -> bool:
     return isinstance(content, Profile) and content.ended
+
+
+def _removes(content: Content) -> bool:
+    return isinstance(content, Retraction) and content.moderator
 
 
 def thread_of(event: Event) -> str:

@@ -28,9 +28,11 @@ from bridge.errors import Conflict, Fenced, OperatorError, StorageError, Unreach
 from bridge.logs import logger
 from bridge.metrics import Metrics
 from bridge.model.content import (
+    Appointment,
     Boost,
     Command,
     Edit,
+    Lock,
     Membership,
     Message,
     Notice,
@@ -38,7 +40,9 @@ from bridge.model.content import (
     Reaction,
     Release,
     Report,
+    Restoration,
     Retraction,
+    Sanction,
     Setting,
     Sighting,
     tag_of,
@@ -240,7 +244,9 @@ class Relay:
                 return await self._set(event, content)
             case Sighting():
                 return await self._echoes.hear(event, content)
-            case Notice() | Report():
+            case Sanction() if not content.lifted and content.whom.protocol == event.place.protocol:
+                return await self._memberships.left(event, content.whom)
+            case Notice() | Report() | Sanction() | Lock() | Restoration() | Appointment():
                 return [EraseEvent(event.id, "noted")]
             case _:
                 assert_never(content)

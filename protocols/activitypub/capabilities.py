@@ -20,17 +20,23 @@ _BOOST = Carry("boost", Hearers.ROSTER, by_place=True, born=Born.ANYWHERE, roots
 _INVOLVED = Carry("direct", Hearers.INVOLVED)
 _REACHED = Carry("direct", Hearers.REACHED)
 _TAKE_BACK = Carry("direct", Hearers.REACHED, urgent=True, keep_days=30)
+_REMOVAL = Carry("wrap", Hearers.REACHED, by_place=True, born=Born.ANYWHERE, urgent=True, keep_days=30)
+_UNBOOST = Carry("unboost", Hearers.REACHED, by_place=True, born=Born.ANYWHERE, urgent=True, keep_days=30, removes=True)
 _END = Carry("end", Hearers.REACHED, urgent=True, keep_days=30, ends=True)
 
 OURS = Capabilities(
     carries={
         "message": (_WRAP, _BOOST, _INVOLVED),
         "edit": (_WRAP, _REACHED),
-        "retraction": (_TAKE_BACK, _URGENT_WRAP),
+        "retraction": (_TAKE_BACK, _URGENT_WRAP, _UNBOOST),
         "reaction": (_WRAP, _INVOLVED),
         "membership": (Carry("accept", Hearers.AUTHOR, by_place=True, born=Born.HERE),),
         "profile": (Carry("update", Hearers.ROSTER), _END),
         "notice": (Carry("say", Hearers.AUTHOR, by_place=True, born=Born.ANYWHERE),),
+        "sanction": (_REMOVAL, Carry("reject", Hearers.INVOLVED, by_place=True, born=Born.ANYWHERE, urgent=True, keep_days=30)),
+        "lock": (_REMOVAL,),
+        "restoration": (_REMOVAL,),
+        "appointment": (_WRAP,),
     },
     audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED}),
     fetches=True,
@@ -71,7 +77,7 @@ _SENT = {
     ("message", "direct"): "`Create{Note}`",
     ("edit", "wrap"): "`Announce{Update}`",
     ("edit", "direct"): "`Update{Note}`",
-    ("retraction", "wrap"): "`Announce{Delete}`, `Announce{Undo}`",
+    ("retraction", "wrap"): "`Announce{Delete}`, `Announce{Undo}`, a moderator's `Delete` with its `summary`",
     ("retraction", "direct"): "`Delete{Tombstone}`, `Undo{Like}`",
     ("reaction", "wrap"): "`Announce{Like}`, `Announce{Dislike}`",
     ("reaction", "direct"): "`Like` with `content`",
@@ -79,6 +85,12 @@ _SENT = {
     ("membership", "follow"): "`Follow`, `Undo{Follow}`",
     ("profile", "update"): "`Update{Person}`",
     ("profile", "end"): "`Delete{Person}`",
+    ("retraction", "unboost"): "`Undo{Announce}`, where a moderator removed it",
+    ("sanction", "wrap"): "`Announce{Block}`, `Announce{Undo{Block}}`",
+    ("sanction", "reject"): "`Reject{Follow}`",
+    ("lock", "wrap"): "`Announce{Lock}`, `Announce{Undo{Lock}}`",
+    ("restoration", "wrap"): "`Announce{Undo{Delete}}`",
+    ("appointment", "wrap"): "`Announce{Add}`, `Announce{Remove}`",
     ("notice", "say"): "`Create{Note}` to one person",
 }
 

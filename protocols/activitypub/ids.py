@@ -74,6 +74,15 @@ def followers_url(actor: str) -> str:
     return f"{actor}/followers"
 
 
+def moderators_url(group: str) -> str:
+    return f"{group}/moderators"
+
+
+def team_of(community: CommunityId) -> Native:
+    """Who a group's moderation account is the ghost of: everybody who holds a seat, and nobody by name."""
+    return Native(OURS, f"team/{community}")
+
+
 def native(url: str) -> Native:
     return Native(ACTIVITYPUB, url)
 

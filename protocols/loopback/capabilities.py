@@ -23,6 +23,8 @@ HALL: Final = Capabilities(
         "membership": (_HERE,),
         "profile": (_HERE, Carry("send", Hearers.ROSTER, urgent=True, keep_days=30, ends=True)),
         "retraction": (Carry("send", Hearers.ROSTER, urgent=True, keep_days=30),),
+        "sanction": (Carry("send", Hearers.ROSTER, by_place=True, born=Born.ANYWHERE, urgent=True, keep_days=30),),
+        "lock": (Carry("send", Hearers.ROSTER, by_place=True, born=Born.ANYWHERE),),
         "notice": (Carry("say", Hearers.AUTHOR, by_place=True, born=Born.ANYWHERE),),
     },
     # Whether a room may show words for the community alone depends on the room (model.place.admits); the protocol can carry them.

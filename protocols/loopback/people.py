@@ -16,7 +16,7 @@ from bridge.model.ids import Native
 from bridge.model.place import Openness
 from bridge.model.richtext import from_plain
 from protocols.loopback.ids import talk_with, written
-from protocols.loopback.wire import Account, Arrange, Boost, Come, Face, Named, React, Revise, Say, TakeBack, Words
+from protocols.loopback.wire import Account, Arrange, Boost, Close, Come, Expel, Face, Named, React, Revise, Say, TakeBack, Words
 
 if TYPE_CHECKING:
     from protocols.loopback.hall import Hall
@@ -87,9 +87,17 @@ class Person:
     async def leave(self, room: str) -> str:
         return await self._hall.act(room, self.name, Come(Change.LEAVE, who=self.name))
 
-    async def remove(self, room: str, account: str) -> str:
-        """Send somebody out for good; only a host of the room can. `account` as the room shows it: a person, or who stands for one."""
-        return await self._hall.act(room, self.name, Come(Change.BAN, who=account))
+    async def remove(self, room: str, account: str, *, reason: str = "") -> str:
+        """Send somebody out; only a host of the room can. `account` as the room shows it: a person, or who stands for one."""
+        return await self._hall.act(room, self.name, Expel(account, reason=reason))
+
+    async def readmit(self, room: str, account: str) -> str:
+        """Whoever was sent out may come in again."""
+        return await self._hall.act(room, self.name, Expel(account, lifted=True))
+
+    async def close(self, message: str, *, opened: bool = False, reason: str = "") -> str:
+        """No more answers to a conversation, by its first message; or answers again."""
+        return await self._hall.act(self._hall.room_of(message).name, self.name, Close(message, opened, reason))
 
     async def follow(self, room: str, group: Native) -> str:
         """Follow a group that this room's conversation is carried by, or any other place."""

@@ -11,12 +11,12 @@ from bridge.errors import Refused
 from bridge.model.content.membership import Change
 from bridge.model.place import OPEN, Openness
 from protocols.loopback.ids import BOT
-from protocols.loopback.wire import Account, Arrange, Boost, Come, Deed, Face, React, Revise, Say, TakeBack, Words
+from protocols.loopback.wire import Account, Arrange, Boost, Close, Come, Deed, Expel, Face, React, Revise, Say, TakeBack, Words
 
 __all__ = ["Line", "Missing", "Room", "Sign"]
 
 _COMES = frozenset({Change.JOIN, Change.FOLLOW})
-_GOES = frozenset({Change.LEAVE, Change.UNFOLLOW, Change.BAN})
+_GOES = frozenset({Change.LEAVE, Change.UNFOLLOW})
 
 
 class Missing(Refused):
@@ -34,7 +34,8 @@ class Sign(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One message as it stands now. Taken back, it has no words and no signs left; only that it was there."""
+    """One message as it stands now. Taken back, it has no words and no signs left; only that it was there.
+    `closed`: it begins a conversation that takes no more answers."""
 
     id: str
     by: Account
@@ -44,6 +45,7 @@ class Line(msgspec.Struct, frozen=True):
     thread: str = ""
     edited: bool = False
     taken_back: bool = False
+    closed: bool = False
     signs: tuple[Sign, ...] = ()
 
     @property
@@ -121,10 +123,17 @@ class Room:
                 self._face(account, ended=ended)
             case Arrange() as arrange:
                 self._arrange(deed, arrange)
+            case Expel() as expel:
+                self._expel(deed, expel)
+            case Close() as close:
+                self._close(deed, close)
 
     def _say(self, deed: Deed, say: Say) -> None:
         parent = self._lines.get(say.reply_to)
         inherited = (parent.thread or parent.id) if parent is not None else ""
+        root = self._lines.get(say.thread or inherited)
+        if root is not None and root.closed and deed.by.id not in self.hosts:
+            raise Refused("This conversation is closed.")
         self._lines[deed.id] = Line(
             id=deed.id, by=deed.by, at=deed.at, words=say.words, reply_to=say.reply_to, thread=say.thread or inherited
         )
@@ -160,8 +169,21 @@ class Room:
             self.present[come.who] = deed.by if deed.by.id == come.who else Account(come.who)
         elif come.change in _GOES:
             self.present.pop(come.who, None)
-        if come.change is Change.BAN:
-            self._removed.add(come.who)
+
+    def _expel(self, deed: Deed, expel: Expel) -> None:
+        if deed.by.id not in self.hosts:
+            raise Refused("Only a host of the room can send somebody out, or let them in again.")
+        if expel.lifted:
+            self._removed.discard(expel.who)
+            return
+        self.present.pop(expel.who, None)
+        self._removed.add(expel.who)
+
+    def _close(self, deed: Deed, close: Close) -> None:
+        if deed.by.id not in self.hosts:
+            raise Refused("Only a host of the room can close a conversation.")
+        line = self._line(close.of)
+        self._lines[line.id] = replace(line, closed=not close.opened)
 
     def _face(self, account: Account, *, ended: bool) -> None:
         for line in self.lines:

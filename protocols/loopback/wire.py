@@ -22,9 +22,11 @@ __all__ = [
     "Act",
     "Arrange",
     "Boost",
+    "Close",
     "Come",
     "Deed",
     "Draft",
+    "Expel",
     "Face",
     "Mark",
     "Named",
@@ -126,7 +128,24 @@ class Arrange(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", t
     successor: str | None = None
 
 
-Act = Say | Revise | TakeBack | React | Boost | Come | Face | Arrange
+class Expel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="expel"):
+    """Somebody may not come into the room; `lifted`: they may again. `who` as `ids.written`, `until` None where no end was named."""
+
+    who: str
+    until: datetime | None = None
+    reason: str = ""
+    lifted: bool = False
+
+
+class Close(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="close"):
+    """A conversation takes no more answers; `opened`: it does again. `of`: its first message."""
+
+    of: str
+    opened: bool = False
+    reason: str = ""
+
+
+Act = Say | Revise | TakeBack | React | Boost | Come | Face | Arrange | Expel | Close
 
 
 class Mark(msgspec.Struct, frozen=True):

@@ -39,8 +39,9 @@ from protocols.matrix.translate.edit import newest, replacing
 from protocols.matrix.translate.emoji import FILE
 from protocols.matrix.translate.frame import account
 from protocols.matrix.translate.media import Show, completed
-from protocols.matrix.translate.outgoing import REDACT, SAY, SEND, SHOW, SIGN, UPDATE, parted
+from protocols.matrix.translate.outgoing import REDACT, SANCTION, SAY, SEND, SHOW, SIGN, UPDATE, parted
 from protocols.matrix.translate.profile import Face
+from protocols.matrix.translate.sanction import Sending
 from protocols.matrix.translate.setting import PREDECESSOR, STATE
 from protocols.matrix.uploads import Fetch, Uploads
 from protocols.matrix.watch import Watch
@@ -233,6 +234,8 @@ class MatrixAdapter:
             return Skipped("they hear it in the room")
         if wire.method == UPDATE:
             return await self._update(wire, item, room)
+        if wire.method == SANCTION:
+            return await self._sanction(wire, room)
         if wire.speaker is None and wire.method == REDACT:
             return Skipped("nobody of ours said it here")
         speaker = wire.speaker.id if wire.speaker is not None else (await self._ghosts.ensure(await self._speaker(item), item.community)).id
@@ -321,6 +324,16 @@ class MatrixAdapter:
         await self._ghosts.leave(room, wire.speaker.id)
         await self._ghosts.undress(wire.speaker.id)
         await self._store.journal.commit([EndGhost(wire.speaker, self._clock.now())])
+        return Delivered()
+
+    async def _sanction(self, wire: Wire, room: str) -> Outcome:
+        """Asking twice leaves the same: what is as it should be is not asked for, or the room would tell of it again."""
+        asked, bot = msgspec.json.decode(wire.body, type=Sending), self.me.bot
+        membership, _ = await self.client.member(room, asked.user, by=bot)
+        if (membership == "ban") is not asked.lifted:
+            return Delivered()
+        change = self.client.unban if asked.lifted else self.client.ban
+        await change(room, asked.user, asked.reason, by=bot)
         return Delivered()
 
     async def embody(self, of: Native, community: Community, *, handle: str | None = None, actor: Actor | None = None) -> Sequence[Change]:

@@ -6,7 +6,7 @@ Limits: matrix.md sections 12.2 and 13. An edit carries its words twice, each wi
 from __future__ import annotations
 
 from bridge.model.audience import Audience
-from bridge.model.capability import Capabilities, Carry, Hearers, Patience
+from bridge.model.capability import Born, Capabilities, Carry, Hearers, Patience
 
 __all__ = ["MOST_CONTENT", "PATIENCE", "ROOM"]
 
@@ -28,6 +28,7 @@ ROOM = Capabilities(
         "reaction": (Carry("send", _HERE),),
         "retraction": (Carry("send", _HERE, urgent=True, keep_days=30),),
         "profile": (Carry("update", _HERE), Carry("end", _HERE, urgent=True, keep_days=30, ends=True)),
+        "sanction": (Carry("send", _HERE, by_place=True, born=Born.ANYWHERE, urgent=True, keep_days=30),),
         "notice": (Carry("say", Hearers.AUTHOR, by_place=True),),
     },
     # Whether a room may show words for the community alone depends on the room (model.place.admits); the protocol can carry them.

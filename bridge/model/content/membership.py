@@ -1,4 +1,4 @@
-"""Coming and going: following a group, joining or leaving a room."""
+"""Coming and going: following a group, joining or leaving a room. Whoever is sent away is sanctioned (sanction.py)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ class Change(enum.StrEnum):
     REJECTED = "rejected"
     JOIN = "join"
     LEAVE = "leave"
-    BAN = "ban"
     INVITE = "invite"
 
 

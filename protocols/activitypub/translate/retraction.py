@@ -10,12 +10,14 @@ from bridge.model.audience import Audience
 from bridge.model.content import Membership, Retraction
 from bridge.model.content.membership import Change
 from bridge.model.event import Provenance
-from bridge.model.ids import ACTIVITYPUB, ObjectId, event_id
+from bridge.model.ids import ACTIVITYPUB, EventId, ObjectId, event_id, item_id
+from bridge.model.record import KnownObject
 from bridge.refs import Ignored, Read, Reading
-from protocols.activitypub.ids import PUBLIC, activity_url, is_ours, native, object_url
+from protocols.activitypub.ids import PUBLIC, activity_url, followers_url, is_ours, native, object_url
 from protocols.activitypub.translate.addressing import recipients
 from protocols.activitypub.translate.arrival import Arrival, Spot, group_spot, known_spot, refused, same_server
 from protocols.activitypub.translate.membership import followed_spot
+from protocols.activitypub.translate.moderating import moderation
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
 from protocols.activitypub.translate.reaction import is_against, sign_of
 from protocols.activitypub.translate.thing import Thing
@@ -157,9 +159,11 @@ def write_retraction(out: Outgoing, retraction: Retraction, *, to_group: bool) -
             return Lack("reaction.negative", f"{retraction.key} never was said outside of the group.")
         sign: Document = {"type": "Announce"} if known.kind == "boost" else sign_of(retraction.key)
         return _undo(out, actor, sign, retraction.target, out.url(known.reply_to) if known.reply_to else None)
+    if retraction.moderator and to_group:
+        # The reason, even an empty one, is what makes it a removal (Lemmy).
+        where = known.native.id if known.native.protocol == ACTIVITYPUB else object_url(out.me, retraction.target)
+        return moderation(out, "Delete", where, activity=_removal(out, known), reason=retraction.reason)
     if known.native.protocol == ACTIVITYPUB:
-        if to_group and retraction.moderator:
-            return _moderate(out, known.native.id, retraction)
         return Lack("retraction.theirs", "It was said on another server; only its author can take it back there.")
     url = object_url(out.me, retraction.target)
     return {
@@ -175,6 +179,34 @@ def write_retraction(out: Outgoing, retraction: Retraction, *, to_group: bool) -
     }
 
 
+def _removal(out: Outgoing, known: KnownObject) -> str:
+    """One of our people's words are deleted in their own name too, which is another activity."""
+    return out.own_activity() if known.native.protocol == ACTIVITYPUB else activity_url(out.me, f"{out.event.id}-removal")
+
+
+def write_unboost(out: Outgoing, retraction: Retraction, *, activity: str) -> Made:
+    """Microblogs show what the group boosted until it takes that back; they know no other removal (activitypub.md 4.5)."""
+    known = out.object(retraction.target)
+    if known is None or known.native.protocol != ACTIVITYPUB or known.kind != "message" or known.thread or known.reply_to:
+        return Lack("retraction.not_boosted", "It was not boosted by the group, or is deleted by its author's own account.")
+    boosted: Document = {
+        "id": activity_url(out.me, item_id(out.me.secret, EventId(known.id), out.group, "boost")),
+        "type": "Announce",
+        "actor": out.group.id,
+        "object": known.native.id,
+    }
+    return {
+        "@context": ACTIVITY_STREAMS,
+        "id": activity,
+        "type": "Undo",
+        "actor": out.group.id,
+        "object": boosted,
+        "to": [PUBLIC],
+        "cc": [followers_url(out.group.id)],
+        "published": stamp(out.event.at),
+    }
+
+
 def _undo(out: Outgoing, actor: str, sign: Document, undone: ObjectId, target: str | None) -> Document:
     inner: Document = {"id": activity_url(out.me, undone), **sign, "actor": actor}
     if target:
@@ -185,22 +217,6 @@ def _undo(out: Outgoing, actor: str, sign: Document, undone: ObjectId, target: s
         "type": "Undo",
         "actor": actor,
         "object": inner,
-        "to": [PUBLIC],
-        "cc": [out.group.id],
-        "audience": out.group.id,
-        "published": stamp(out.event.at),
-    }
-
-
-def _moderate(out: Outgoing, url: str, retraction: Retraction) -> Document:
-    """The group removes it from the group; the reason, even an empty one, is what makes it a removal (Lemmy)."""
-    return {
-        "@context": ACTIVITY_STREAMS,
-        "id": out.own_activity(),
-        "type": "Delete",
-        "actor": out.group.id,
-        "object": url,
-        "summary": retraction.reason,
         "to": [PUBLIC],
         "cc": [out.group.id],
         "audience": out.group.id,

@@ -10,9 +10,12 @@ from typing import assert_never
 import msgspec
 
 from bridge.model.content import (
+    Appointment,
     Boost,
     Command,
+    Content,
     Edit,
+    Lock,
     Membership,
     Message,
     Notice,
@@ -20,7 +23,9 @@ from bridge.model.content import (
     Reaction,
     Release,
     Report,
+    Restoration,
     Retraction,
+    Sanction,
     Setting,
     Sighting,
 )
@@ -33,13 +38,17 @@ from bridge.ports import Node
 from bridge.refs import Needs, Refs, Wire, Writing
 from protocols.activitypub.ids import activity_url, native, object_url
 from protocols.activitypub.translate.announce import boost, wrap
+from protocols.activitypub.translate.appointment import write_appointment
+from protocols.activitypub.translate.lock import write_lock
 from protocols.activitypub.translate.membership import write_answer, write_follow
 from protocols.activitypub.translate.message import write_create, write_update
 from protocols.activitypub.translate.notice import write_notice
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
 from protocols.activitypub.translate.profile import write_profile
 from protocols.activitypub.translate.reaction import write_like
-from protocols.activitypub.translate.retraction import write_retraction
+from protocols.activitypub.translate.restoration import write_restoration
+from protocols.activitypub.translate.retraction import write_retraction, write_unboost
+from protocols.activitypub.translate.sanction import write_block, write_rejection
 from protocols.activitypub.wire import MOST_OUT, Document, encode
 
 _TOO_LONG = Lack("text.too_long", "It is too long for the fediverse even when shortened.")
@@ -109,6 +118,10 @@ def _made(out: Outgoing, item: Item) -> Made:
             return write_follow(out, content, undo=undo)
         case "update" | "end" if isinstance(content, Profile):
             return write_profile(out, content, activity=activity)
+        case "unboost" if isinstance(content, Retraction):
+            return write_unboost(out, content, activity=activity)
+        case "reject" if isinstance(content, Sanction):
+            return write_rejection(out, content, activity=activity)
         case "say" if isinstance(content, Notice):
             return write_notice(out, content, activity=activity)
         case "direct":
@@ -125,6 +138,10 @@ def _answered(content: Membership, activity: str, *, reject: bool) -> Made:
 
 def _wrapped(out: Outgoing, activity: str) -> Made:
     """Form 1: somebody else's activity as it came; where only the object was ever seen, its id says the same."""
+    if is_moderators(out.event.content):
+        # Never the moderator's own activity: it names who decided.
+        deed = _deed(out, to_group=True)
+        return deed if isinstance(deed, Lack) else wrap(out, str(deed["actor"]), deed, activity=activity)
     author = out.actor(out.event.author.native)
     if author is None and not isinstance(out.event.content, Retraction):
         return NO_ACTOR
@@ -135,6 +152,11 @@ def _wrapped(out: Outgoing, activity: str) -> Made:
         return wrap(out, str(author), inner, activity=activity)
     deed = _deed(out, to_group=True)
     return deed if isinstance(deed, Lack) else wrap(out, str(deed["actor"]), deed, activity=activity)
+
+
+def is_moderators(content: Content) -> bool:
+    """Did the group's moderators do it, and not who says it?"""
+    return isinstance(content, Sanction | Lock | Restoration | Appointment) or (isinstance(content, Retraction) and content.moderator)
 
 
 def _passed_on(out: Outgoing, author: str, activity: str) -> Document:
@@ -157,6 +179,14 @@ def _deed(out: Outgoing, *, to_group: bool) -> Made:
             return write_retraction(out, content, to_group=to_group)
         case Reaction():
             return write_like(out, content, to_group=to_group)
+        case Sanction():
+            return write_block(out, content)
+        case Lock():
+            return write_lock(out, content)
+        case Restoration():
+            return write_restoration(out, content)
+        case Appointment():
+            return write_appointment(out, content)
         case Boost() | Membership() | Profile() | Notice() | Command() | Release() | Setting() | Sighting() | Report():
             return Lack("kind.not_carried", "The fediverse group has no way to show this.")
         case other:

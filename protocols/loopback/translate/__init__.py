@@ -7,9 +7,11 @@ from typing import assert_never
 
 from bridge.errors import Malformed
 from bridge.model.content import (
+    Appointment,
     Boost,
     Command,
     Edit,
+    Lock,
     Membership,
     Message,
     Notice,
@@ -17,7 +19,9 @@ from bridge.model.content import (
     Reaction,
     Release,
     Report,
+    Restoration,
     Retraction,
+    Sanction,
     Setting,
     Sighting,
 )
@@ -28,10 +32,12 @@ from bridge.refs import Ignored, Needs, Reading, Refs, Writing
 from protocols.loopback import wire
 from protocols.loopback.ids import is_name, is_talk
 from protocols.loopback.translate import (
+    appointment,
     boost,
     command,
     conversation,
     edit,
+    lock,
     membership,
     message,
     notice,
@@ -39,7 +45,9 @@ from protocols.loopback.translate import (
     reaction,
     release,
     report,
+    restoration,
     retraction,
+    sanction,
     setting,
     sighting,
 )
@@ -83,6 +91,10 @@ def _read(raw: wire.Deed, received_at: datetime, refs: Refs, me: Node) -> Readin
             return profile.read(frame, act)
         case wire.Arrange() as act:
             return setting.read(frame, act)
+        case wire.Expel() as act:
+            return sanction.read(frame, act, refs)
+        case wire.Close() as act:
+            return lock.read(frame, act, refs)
         case _:
             assert_never(raw.act)
 
@@ -122,5 +134,13 @@ def _write(item: Item, refs: Refs, me: Node) -> Writing:
             return sighting.write(item)
         case Notice():
             return notice.write(item, content, refs, me)
+        case Sanction():
+            return sanction.write(item, content, refs, me)
+        case Lock():
+            return lock.write(item, content, refs, me)
+        case Restoration():
+            return restoration.write(item)
+        case Appointment():
+            return appointment.write(item)
         case _:
             assert_never(content)

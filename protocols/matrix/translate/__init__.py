@@ -8,9 +8,11 @@ from typing import assert_never
 
 from bridge.errors import Malformed
 from bridge.model.content import (
+    Appointment,
     Boost,
     Command,
     Edit,
+    Lock,
     Membership,
     Message,
     Notice,
@@ -18,7 +20,9 @@ from bridge.model.content import (
     Reaction,
     Release,
     Report,
+    Restoration,
     Retraction,
+    Sanction,
     Setting,
     Sighting,
 )
@@ -27,10 +31,12 @@ from bridge.model.item import Item
 from bridge.refs import Ignored, Needs, Reading, Refs, Writing
 from protocols.matrix.ids import Me, is_user_id
 from protocols.matrix.translate import (
+    appointment,
     boost,
     command,
     conversation,
     edit,
+    lock,
     membership,
     message,
     notice,
@@ -39,7 +45,9 @@ from protocols.matrix.translate import (
     reaction,
     release,
     report,
+    restoration,
     retraction,
+    sanction,
     setting,
     sighting,
 )
@@ -140,5 +148,13 @@ def _write(item: Item, refs: Refs, me: Me) -> Writing:
             return sighting.write(item)
         case Notice():
             return notice.write(item, content, refs, me)
+        case Sanction():
+            return sanction.write(item, content, refs, me)
+        case Lock():
+            return lock.write(item)
+        case Restoration():
+            return restoration.write(item)
+        case Appointment():
+            return appointment.write(item)
         case _:
             assert_never(content)

@@ -14,13 +14,13 @@ from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Item, Omission
 from bridge.refs import Ignored, Reading, Refs
 from protocols.matrix.ids import is_user_id
-from protocols.matrix.translate import profile
+from protocols.matrix.translate import profile, sanction
 from protocols.matrix.translate.frame import Frame, account, author_of, make
 from protocols.matrix.wire import MatrixEvent, MemberContent, decode
 
 __all__ = ["before", "read", "write"]
 
-_CHANGES = {"join": Change.JOIN, "leave": Change.LEAVE, "ban": Change.BAN, "invite": Change.INVITE}
+_CHANGES = {"join": Change.JOIN, "leave": Change.LEAVE, "invite": Change.INVITE}
 
 
 def before(raw: MatrixEvent) -> MemberContent:
@@ -41,10 +41,15 @@ def read(frame: Frame, refs: Refs) -> Reading:
         return Ignored("a membership of nobody", refused=True)
     now: MemberContent = decode(frame.raw.content, MemberContent)
     then = before(frame.raw)
+    me, sender = frame.me, frame.raw.sender
+    lifted = then.membership == "ban" and now.membership == "leave"
+    if now.membership == "ban" or lifted:
+        if me.is_ours(sender):
+            return Ignored("a decision that this node carried out")
+        return sanction.read(frame, refs, user, now, lifted=lifted)
     change = _CHANGES.get(now.membership)
     if change is None:
         return Ignored(f"nothing follows from the membership {now.membership[:40]!r}")
-    me, sender = frame.me, frame.raw.sender
     if me.is_ours(sender) and me.is_ours(user):
         return Ignored("an account of ours comes or goes by itself")
     if now.membership == "join" and then.membership == "join":

@@ -1,6 +1,6 @@
 """What every writer of a matrix event needs: who speaks, the mark that every event of ours carries, and the words for "not here".
 
-A `Wire` names the act (`send`, `redact`, `sign`, `say`, `update`) and its argument; the sender makes the request and its transaction id.
+A `Wire` names the act (`send`, `redact`, `sanction`, `sign`, `say`, `update`) and its argument; the sender makes the request and its transaction id.
 """
 
 from __future__ import annotations
@@ -16,7 +16,23 @@ from protocols.matrix.ids import Me
 from protocols.matrix.translate.media import Show
 from protocols.matrix.wire import MARK, dump
 
-__all__ = ["REDACT", "SAY", "SEND", "SHOW", "SIGN", "UPDATE", "absent", "ghost_for", "mark_of", "parted", "send", "show", "sign", "spot"]
+__all__ = [
+    "REDACT",
+    "SANCTION",
+    "SAY",
+    "SEND",
+    "SHOW",
+    "SIGN",
+    "UPDATE",
+    "absent",
+    "ghost_for",
+    "mark_of",
+    "parted",
+    "send",
+    "show",
+    "sign",
+    "spot",
+]
 
 MOST_SOURCE = 2_048
 
@@ -30,6 +46,8 @@ SIGN: Final = "sign"
 """`path`: room and event (`spot`); a neutral reaction by the bot."""
 SAY: Final = "say"
 """`path`: the room to say it in, or empty for the person's own conversation."""
+SANCTION: Final = "sanction"
+"""`body` is a `Sending`: somebody is sent out of the item's room, or may come in again."""
 UPDATE: Final = "update"
 """A ghost's new face; `body` says whether the account has ended."""
 

@@ -18,6 +18,9 @@ from protocols.matrix.wire import RedactionContent, decode, dump
 
 __all__ = ["read", "write"]
 
+REMOVED = "moderation"
+"""How the reason of a moderator's redaction begins."""
+
 
 def read(frame: Frame, refs: Refs) -> Reading:
     """`moderator`: the homeserver let somebody else take it back, so they hold power in the room."""
@@ -34,6 +37,8 @@ def read(frame: Frame, refs: Refs) -> Reading:
     # What is not decided yet has no author here: that the homeserver allowed it is what counts.
     mine = target.known is not None and target.known.author == Native(MATRIX, frame.raw.sender)
     reason = " ".join(scrub(content.reason or "").split())[:500]
+    if not mine:
+        reason = reason.removeprefix(REMOVED).removeprefix(":").lstrip()
     return make(frame, Retraction(target=target.id, reason=reason, moderator=not mine), author_of(frame, refs), mark=content.mark)
 
 
@@ -47,6 +52,13 @@ def write(item: Item, retraction: Retraction, refs: Refs, me: Me) -> Wire | Omis
         speaker: Native | None = Native(MATRIX, me.bot)
     else:
         speaker = ghost_for(item, refs, known.author if known is not None else None)
-    body = {"reason": retraction.reason} if retraction.reason else {}
+    body = {"reason": reason} if (reason := _reason(retraction)) else {}
     events = dict.fromkeys((copy, *(part.native for part in refs.parts(retraction.target, item.place))))
     return Wire(method=REDACT, path=" ".join(events), body=dump({**body, **mark_of(item, me)}), speaker=speaker)
+
+
+def _reason(retraction: Retraction) -> str:
+    """Clients show it in place of the words: whoever wonders sees that it was not the author who took them back (scenario S06)."""
+    if not retraction.moderator:
+        return retraction.reason
+    return f"{REMOVED}: {retraction.reason}" if retraction.reason else REMOVED

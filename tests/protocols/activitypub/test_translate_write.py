@@ -38,6 +38,7 @@ from tests.protocols.activitypub.world import (
     ROOT,
     SAM,
     SIGN,
+    TEAM_GHOST,
     World,
     create,
     item,
@@ -150,9 +151,14 @@ def test_trap_16_an_authors_own_delete_has_no_summary() -> None:
         assert (activity["object"] if form == "direct" else activity["object"]["object"])["type"] == "Tombstone"
 
 
-def test_a_moderators_removal_is_the_groups_and_says_why() -> None:
+def test_a_moderators_removal_is_the_teams_and_says_why() -> None:
     inner = made(Retraction(POST.id, reason="off topic", moderator=True), "wrap")["object"]
-    assert (inner["type"], inner["actor"], inner["object"], inner["summary"]) == ("Delete", GROUP.id, POST.native.id, "off topic")
+    assert (inner["type"], inner["actor"], inner["object"], inner["summary"]) == (
+        "Delete",
+        TEAM_GHOST.native.id,
+        POST.native.id,
+        "off topic",
+    )
     assert omitted(Retraction(POST.id, moderator=True)) == "retraction.theirs"
     assert made(Retraction(MINE.id, reason="off topic", moderator=True), author=ELI)["actor"] == ANA_GHOST.native.id
 

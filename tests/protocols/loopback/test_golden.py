@@ -19,7 +19,7 @@ from tests.protocols.loopback.world import World, item, only
 
 READ = sorted(GOLDEN.glob("*/*.loopback.json"))
 SENT = sorted(GOLDEN.glob("*/*.loopback-sent.json"))
-NEVER_READ = {"notice", "release", "report", "sighting"}
+NEVER_READ = {"appointment", "restoration", "notice", "release", "report", "sighting"}
 """Nothing a person does in a hall means one of these."""
 
 

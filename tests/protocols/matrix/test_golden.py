@@ -22,7 +22,7 @@ from tests.protocols.matrix.world import World, item, only
 
 READ = sorted(GOLDEN.glob("*/*.matrix.json"))
 SENT = sorted(GOLDEN.glob("*/*.matrix-sent.json"))
-INTERNAL = {"release", "report", "notice", "sighting", "boost"}
+INTERNAL = {"appointment", "lock", "report", "restoration", "release", "notice", "sighting", "boost"}
 """Nothing a person sends on Matrix is read as one of these."""
 
 
