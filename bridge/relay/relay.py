@@ -226,6 +226,8 @@ class Relay:
                 keep = mark_of(content.key)
                 ordered = await self._orders.mark(event, content, keep) if keep is not None else None
                 return ordered if ordered is not None else await self._crossing.cross(event)
+            case Retraction() if content.claimed:
+                return _unseated(event)
             case Retraction():
                 return await self._crossing.take_back(event, content)
             case Profile() if not event.community:
@@ -246,7 +248,9 @@ class Relay:
                 return await self._echoes.hear(event, content)
             case Sanction() if not content.lifted and content.whom.protocol == event.place.protocol:
                 return await self._memberships.left(event, content.whom)
-            case Notice() | Report() | Sanction() | Lock() | Restoration() | Appointment():
+            case Sanction() | Lock() | Restoration() | Appointment():
+                return _unseated(event)
+            case Notice() | Report():
                 return [EraseEvent(event.id, "noted")]
             case _:
                 assert_never(content)
@@ -337,6 +341,11 @@ class Relay:
             raise OperatorError(changes.text, remedy="`folkmoot holds list` shows what waits for you.")
         await self._store.journal.commit(changes)
         return hold
+
+
+def _unseated(event: Event) -> list[Change]:
+    text = "Only somebody who holds a seat in this community can do that; nothing was changed."
+    return [PutOmission(Omission(event.id, event.place, "act.no_seat", text)), EraseEvent(event.id, "refused")]
 
 
 def _keep(release: Release, hold: Hold) -> Keep:

@@ -333,7 +333,7 @@ class MatrixAdapter:
         if (membership == "ban") is not asked.lifted:
             return Delivered()
         change = self.client.unban if asked.lifted else self.client.ban
-        await change(room, asked.user, asked.reason, by=bot)
+        await change(room, asked.user, by=bot)
         return Delivered()
 
     async def embody(self, of: Native, community: Community, *, handle: str | None = None, actor: Actor | None = None) -> Sequence[Change]:

@@ -201,11 +201,11 @@ class Client:
         method, path = nio.Api.room_leave("", room)
         await self.request(method, path, {}, user=by)
 
-    async def ban(self, room: str, user: str, reason: str, *, by: str) -> None:
-        await self.request("POST", nio.Api._build_path(["rooms", room, "ban"]), {"user_id": user, "reason": reason}, user=by)
+    async def ban(self, room: str, user: str, *, by: str) -> None:
+        await self.request("POST", nio.Api._build_path(["rooms", room, "ban"]), {"user_id": user}, user=by)
 
-    async def unban(self, room: str, user: str, reason: str, *, by: str) -> None:
-        await self.request("POST", nio.Api._build_path(["rooms", room, "unban"]), {"user_id": user, "reason": reason}, user=by)
+    async def unban(self, room: str, user: str, *, by: str) -> None:
+        await self.request("POST", nio.Api._build_path(["rooms", room, "unban"]), {"user_id": user}, user=by)
 
     async def invite(self, room: str, user: str, *, by: str) -> None:
         await self.request("POST", nio.Api._build_path(["rooms", room, "invite"]), {"user_id": user}, user=by)

@@ -13,7 +13,8 @@ from bridge.model.restriction import Measure
 class Sanction(msgspec.Struct, frozen=True, tag="sanction"):
     """`whom` is a person, never their ghost, or a whole server. `until` None: heard, that no end was named; told, that there is none.
 
-    `tidy`: what they said goes too. `request` is the Follow of theirs that ends with it. Who decided is told to nobody (scenario S06).
+    `reason` is what a moderator wrote; it goes to the person, so no place is told of it (N13), nor of who decided (scenario S06). `tidy`: what
+    they said goes too. `request` is the Follow of theirs that ends with it.
     """
 
     whom: Native

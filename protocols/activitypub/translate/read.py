@@ -11,23 +11,22 @@ from bridge.ports import Node
 from bridge.refs import Ignored, Reading, Refs
 from protocols.activitypub.ids import is_ours
 from protocols.activitypub.translate.announce import read_announced
+from protocols.activitypub.translate.appointment import read_change
 from protocols.activitypub.translate.arrival import Arrival, foreign_group, refused, same_server
 from protocols.activitypub.translate.boost import read_boost
+from protocols.activitypub.translate.lock import read_lock
 from protocols.activitypub.translate.membership import read_answer, read_follow
 from protocols.activitypub.translate.message import read_create, read_said, read_update
 from protocols.activitypub.translate.profile import read_delete_actor, read_update_actor
 from protocols.activitypub.translate.reaction import read_like
 from protocols.activitypub.translate.retraction import read_delete, read_undo
+from protocols.activitypub.translate.sanction import read_block
 from protocols.activitypub.translate.thing import ACTOR_TYPES, Thing, decode
 
 _BY_NAME = {
-    "Block": "Block: somebody blocks one of our people; kept for when people can see that themselves",
     "Flag": "Flag: reports come with the moderators' desk",
     "Dislike": "Dislike: a vote against something is not shown",
     "Move": "Move: moving accounts are not followed yet",
-    "Add": "Add: pins and moderators of other groups are not followed yet",
-    "Remove": "Remove: pins and moderators of other groups are not followed yet",
-    "Lock": "Lock: locks of other groups are not followed yet",
     "QuoteRequest": "QuoteRequest: quotes come with their norm",
     "View": "View: who looked at what is nobody's business",
 }
@@ -84,6 +83,12 @@ def _read(arrival: Arrival) -> Reading:
             return _announced(arrival)
         case "Follow":
             return read_follow(arrival)
+        case "Block":
+            return read_block(arrival, activity, lifted=False)
+        case "Lock":
+            return read_lock(arrival, activity, opened=False)
+        case "Add" | "Remove":
+            return read_change(arrival)
         case "Accept" | "Reject":
             return read_answer(arrival)
         case other:

@@ -16,10 +16,13 @@ from bridge.refs import Ignored, Read, Reading
 from protocols.activitypub.ids import PUBLIC, activity_url, followers_url, is_ours, native, object_url
 from protocols.activitypub.translate.addressing import recipients
 from protocols.activitypub.translate.arrival import Arrival, Spot, group_spot, known_spot, refused, same_server
+from protocols.activitypub.translate.lock import read_lock
 from protocols.activitypub.translate.membership import followed_spot
-from protocols.activitypub.translate.moderating import moderation
+from protocols.activitypub.translate.moderating import act, group_meant, moderation, reason_of
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
 from protocols.activitypub.translate.reaction import is_against, sign_of
+from protocols.activitypub.translate.restoration import read_undone_delete
+from protocols.activitypub.translate.sanction import read_block
 from protocols.activitypub.translate.thing import Thing
 from protocols.activitypub.wire import ACTIVITY_STREAMS, REACTION_CONTEXT, Document, clamped, stamp
 
@@ -32,8 +35,10 @@ def read_delete(arrival: Arrival) -> Reading:
     url = activity.one_id("object")
     if not url:
         return refused("O6", "Delete of nothing")
-    if is_ours(arrival.me, url) and not is_ours(arrival.me, arrival.actor):
-        return Ignored("a Delete of our own words by somebody else; moderators elsewhere are heard when the moderators' desk is there")
+    if arrival.group is None and not same_server(url, arrival.actor):
+        return _removal_claimed(arrival, url)
+    if is_ours(arrival.me, url):
+        return Ignored("a Delete of our people's words by a group elsewhere: there it is gone, here it is for our own moderators")
     known = arrival.known(url)
     spot = arrival.group or (known_spot(arrival, known) if known else group_spot(arrival, recipients(activity)))
     if waits := arrival.needs():
@@ -60,6 +65,19 @@ def read_delete(arrival: Arrival) -> Reading:
     return Read((event,))
 
 
+def _removal_claimed(arrival: Arrival, url: str) -> Reading:
+    """By somebody of neither the author's server nor, it seems, the author: a moderator's act, or nothing at all."""
+    if "summary" not in arrival.activity.members:
+        return refused("O10", f"Delete by {arrival.actor} of something from another server")
+    known, spot = arrival.known(url), group_meant(arrival, url)
+    if waits := arrival.needs():
+        return waits
+    if known is None or spot is None:
+        return Ignored("Delete by a moderator: of something that never was in a group here")
+    reason = reason_of(arrival.activity)
+    return act(arrival, spot, Retraction(known.id, reason=reason, moderator=True, claimed=True))
+
+
 def read_undo(arrival: Arrival) -> Reading:
     """With the undone inside, or its id alone."""
     inner = arrival.activity.thing("object")
@@ -76,6 +94,14 @@ def read_undo(arrival: Arrival) -> Reading:
         return _unfollow(arrival, inner.one_id("object"), undone)
     if inner.type in _SIGNS:
         return _undo_sign(arrival, inner, undone)
+    if arrival.group is None:
+        match inner.type:
+            case "Block":
+                return read_block(arrival, inner, lifted=True)
+            case "Lock":
+                return read_lock(arrival, inner, opened=True)
+            case "Delete":
+                return read_undone_delete(arrival, inner)
     return Ignored(f"Undo of a {inner.type}: what it undoes was not acted on")
 
 

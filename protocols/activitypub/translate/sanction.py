@@ -5,15 +5,48 @@ Activitypub.md 4.5. A Block of one person by another is for those two alone (blo
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bridge.model.content.sanction import Sanction
 from bridge.model.ids import ACTIVITYPUB
 from bridge.model.restriction import SERVER, Measure
-from protocols.activitypub.ids import activity_url
-from protocols.activitypub.translate.moderating import moderation, undoing
+from bridge.refs import Ignored, Reading
+from protocols.activitypub.ids import activity_url, is_ours
+from protocols.activitypub.translate.arrival import Arrival, group_spot, refused
+from protocols.activitypub.translate.moderating import act, moderation, reason_of, undoing, whom
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
-from protocols.activitypub.wire import ACTIVITY_STREAMS, Document, stamp
+from protocols.activitypub.translate.thing import Thing
+from protocols.activitypub.wire import ACTIVITY_STREAMS, Document, moment_of, stamp
 
-__all__ = ["write_block", "write_rejection"]
+__all__ = ["read_block", "write_block", "write_rejection"]
+
+
+def read_block(arrival: Arrival, block: Thing, *, lifted: bool) -> Reading:
+    """`block` is what arrived or, lifted, what is undone. Without a `target` it is between two people."""
+    target, who = block.one_id("target"), block.one_id("object")
+    if not target:
+        return Ignored("Block: somebody blocks one of our people; kept for when people can see that themselves")
+    if not who:
+        return refused("O6", "Block of nobody")
+    if not is_ours(arrival.me, target):
+        return Ignored("Block: somebody is banned from a group elsewhere, which is its own affair")
+    spot = group_spot(arrival, [target])
+    subject = whom(arrival, who)
+    if waits := arrival.needs():
+        return waits
+    if spot is None:
+        return refused("O10", f"Block by {arrival.actor} from this server as a whole, which only its operator can do")
+    until = _end_of(block)
+    if until is not None and until <= arrival.received_at and not lifted:
+        return Ignored("a Block that was over before it arrived")
+    tidy = block.flag("removeData") or False
+    content = Sanction(subject, Measure.BAN, until=until, reason=reason_of(block), lifted=lifted, tidy=tidy and not lifted)
+    return act(arrival, spot, content, undone=block if lifted else None)
+
+
+def _end_of(block: Thing) -> datetime | None:
+    """`expires` is what Lemmy wrote before 0.19, and PieFed 1.6 writes both."""
+    return moment_of(block.text("endTime")) or moment_of(block.text("expires"))
 
 
 def write_block(out: Outgoing, sanction: Sanction) -> Made:
@@ -29,7 +62,7 @@ def write_block(out: Outgoing, sanction: Sanction) -> Made:
     if sanction.until is not None:
         more |= {"endTime": stamp(sanction.until), "expires": stamp(sanction.until)}
     activity = activity_url(out.me, f"{out.event.id}-block") if sanction.lifted else out.own_activity()
-    block = moderation(out, "Block", who, activity=activity, reason=sanction.reason, more=more)
+    block = moderation(out, "Block", who, activity=activity, more=more)
     return undoing(out, block) if sanction.lifted else block
 
 

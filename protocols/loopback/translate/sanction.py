@@ -29,5 +29,5 @@ def write(item: Item, sanction: Sanction, refs: Refs, me: Node) -> Wire | Omissi
         return Omission(item.event_id, item.place, "sanction.server", "A hall knows people, not servers; the bridge keeps theirs out.")
     if sanction.measure is Measure.LIMIT:
         return Omission(item.event_id, item.place, "sanction.limit", "Whoever is limited may stay; the bridge holds what they say.")
-    expel = Expel(name_of(sanction.whom, refs), sanction.until, sanction.reason, sanction.lifted)
+    expel = Expel(name_of(sanction.whom, refs), sanction.until, lifted=sanction.lifted)
     return act(item, expel, SPEAKER_OF_THE_HOUSE, me)

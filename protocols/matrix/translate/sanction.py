@@ -27,7 +27,6 @@ class Sending(msgspec.Struct):
     """What the homeserver is asked for: `user` is sent out of the room, or (`lifted`) may come in again."""
 
     user: str
-    reason: str = ""
     lifted: bool = False
 
 
@@ -57,5 +56,5 @@ def write(item: Item, sanction: Sanction, refs: Refs, me: Me) -> Wire | Omission
                 item.event_id, item.place, "sanction.nobody", "They never spoke in a room here, so there is nobody to send out."
             )
         user = ghost.native
-    body = Sending(user.id, sanction.reason, sanction.lifted)
+    body = Sending(user.id, sanction.lifted)
     return Wire(method=SANCTION, path="", body=dump(body), speaker=Native(MATRIX, me.bot))

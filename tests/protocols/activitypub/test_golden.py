@@ -27,7 +27,7 @@ from tests.protocols.activitypub.world import FAR_GROUP, GROUP, SAM, World, item
 
 READ = sorted(GOLDEN.glob("*/*.activity.json"))
 SENT = sorted(GOLDEN.glob("*/*.activity-sent.json"))
-NEVER_READ = {"appointment", "lock", "notice", "restoration", "sanction", "release", "report", "setting", "sighting"}
+NEVER_READ = {"notice", "release", "report", "setting", "sighting"}
 """Nothing a peer sends means one of these."""
 NEVER_SENT = {"boost", "command", "release", "report", "setting", "sighting"}
 """No form of ours: nobody hears our people's boosts, the rest never leaves the house."""

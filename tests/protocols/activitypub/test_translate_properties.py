@@ -299,7 +299,7 @@ MEANINGS = {
     "takahe/post-like--like-takahe-to-gts1": "reaction",
     "takahe/post-reject-follow--block-takahe-to-gts1": "membership",
     "takahe/post-undo-announce--undo-announce-takahe-to-gts1": "retraction",
-    "takahe/post-undo-block--undo-block-takahe-to-gts1": "Undo of a Block",
+    "takahe/post-undo-block--undo-block-takahe-to-gts1": "Block",
     "takahe/post-undo-follow--block-takahe-to-gts1": "membership",
     "takahe/post-undo-like--undo-like-takahe-to-gts1": "retraction",
     "takahe/post-update-note--edit-takahe-to-gts1": "addresses no community",
