@@ -19,6 +19,7 @@ from bridge.model.logentry import LogEntry
 from bridge.model.place import Channel, Community, Place
 from bridge.model.portal import Door, Portal
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Upload, Wait
+from bridge.model.session import Session, SignInLink
 from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
 from bridge.norms.decision import Decision, ModeOp
@@ -307,6 +308,23 @@ class PutWithdrawal(msgspec.Struct, frozen=True):
     withdrawal: Withdrawal
 
 
+class PutLink(msgspec.Struct, frozen=True):
+    """Any earlier link of the same person opens nothing any more."""
+
+    link: SignInLink
+
+
+class PutSession(msgspec.Struct, frozen=True):
+    """`link` is the digest of the link it comes from, which is used up. Raises Conflict when that was used, is over or somebody else's."""
+
+    session: Session
+    link: str
+
+
+class EndSession(msgspec.Struct, frozen=True):
+    digest: str
+
+
 class Disown(msgspec.Struct, frozen=True):
     """`person` is known as `alias` from now on: their accounts here stand for it. What was only kept about them goes: consent, standing,
     follows, picture, the account as last seen. `rosters` are renamed, so that those who followed them still hear that they are gone."""
@@ -479,6 +497,9 @@ Change = (
     | DropPlace
     | PutPlace
     | PutWithdrawal
+    | PutLink
+    | PutSession
+    | EndSession
     | Disown
     | Reassign
     | EraseTraces

@@ -23,6 +23,7 @@ from bridge.model.item import Destination, Item, Omission, Outcome, Standing
 from bridge.model.line import Line
 from bridge.model.place import Channel, Community, Place
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Record, Said, Traces, Upload, Wait
+from bridge.model.session import Session, SignInLink
 from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
 from bridge.norms.decision import Decision
@@ -291,6 +292,16 @@ class Decisions(Protocol):
     async def omissions(self, event_id: EventId) -> tuple[Omission, ...]: ...
 
 
+class Sessions(Protocol):
+    """Who is signed in at the desk. What is over by the clock is given too: whoever asks compares."""
+
+    async def link(self, digest: str) -> SignInLink | None: ...
+
+    async def session(self, digest: str) -> Session | None: ...
+
+    async def sessions(self, who: Native) -> tuple[Session, ...]: ...
+
+
 class Keys(Protocol):
     """Private keys, encrypted at rest; made once, never again (GoToSocial 0.20 caches public keys)."""
 
@@ -402,6 +413,9 @@ class Store(Protocol):
 
     @property
     def people(self) -> People: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
 
     @property
     def keys(self) -> Keys: ...

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Executable, and_, bindparam, delete, exists, 
 
 from storage.changes.outgoing import erase_passed
 from storage.columns import micros
+from storage.desk_schema import desk_links, desk_sessions
 from storage.heads import head
 from storage.moderation_schema import evidence, log
 from storage.people import ACQUAINTED
@@ -118,6 +119,7 @@ _ENDED_MODES = delete(modes).where(modes.c.until <= bindparam("before"))
 _ENDED_VOUCHES = delete(vouches).where(vouches.c.until <= bindparam("before"))
 _STRANGERS_AGAIN = delete(acquaintances).where(acquaintances.c.at <= bindparam("before"))
 _OLD_RELAYED = delete(relayed).where(relayed.c.until <= bindparam("before"))
+_OLD_LINKS, _OLD_SESSIONS = (delete(table).where(table.c.until <= bindparam("before")) for table in (desk_links, desk_sessions))
 _OLD_DECISIONS = delete(decisions).where(decisions.c.at < bindparam("before"))
 _LONELY_OMISSIONS = delete(omissions).where(
     ~exists().where(decisions.c.event == omissions.c.event), ~exists().where(events.c.id == omissions.c.event)
@@ -162,6 +164,8 @@ def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
         ("keys", _ENDED_MODES, now),
         ("keys", _ENDED_VOUCHES, now),
         ("keys", _STRANGERS_AGAIN, now - ACQUAINTED),
+        ("keys", _OLD_LINKS, now),
+        ("keys", _OLD_SESSIONS, now),
         ("decisions", _OLD_DECISIONS, now - retention.decisions),
         ("decisions", _OLD_HOLDS, now - retention.decisions),
         ("decisions", _OLD_LETTERS, now - retention.decisions),

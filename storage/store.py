@@ -34,6 +34,7 @@ from storage.people import SqlPeople
 from storage.portals import SqlPortals
 from storage.postgres import Server, local_folder, require_safe
 from storage.retention import Retention, Swept, sweep
+from storage.sessions import SqlSessions
 from storage.threads import Threads
 
 __all__ = ["SqlStore", "connect_store", "open_store", "probe_database"]
@@ -68,6 +69,7 @@ class SqlStore:
         self.log = SqlLog(database, secret_key)
         self.portals = SqlPortals(database)
         self.people = SqlPeople(database, clock, secret_key)
+        self.sessions = SqlSessions(database)
         self.keys = SqlKeys(database, Seal(secret_key))
         self.media = SqlMedia(database)
 

@@ -26,6 +26,7 @@ from bridge.changes import (
     EndEvent,
     EndGhost,
     EndHold,
+    EndSession,
     EraseEvent,
     EraseIntake,
     EraseTraces,
@@ -52,6 +53,7 @@ from bridge.changes import (
     PutFollow,
     PutGhost,
     PutHold,
+    PutLink,
     PutMedia,
     PutMode,
     PutObject,
@@ -60,6 +62,7 @@ from bridge.changes import (
     PutPart,
     PutPlace,
     PutPortal,
+    PutSession,
     PutTenure,
     PutUpload,
     PutVouch,
@@ -72,7 +75,7 @@ from bridge.changes import (
     Unpark,
     WakeHost,
 )
-from storage.changes import cases, files, lanes, objects, outgoing, portals, social, standing, streams, withdrawals
+from storage.changes import cases, files, lanes, objects, outgoing, portals, sessions, social, standing, streams, withdrawals
 
 __all__ = ["apply", "apply_all"]
 
@@ -201,6 +204,12 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
             social.put_place(connection, change)
         case PutWithdrawal():
             withdrawals.put_withdrawal(connection, change, secret)
+        case PutLink():
+            sessions.put_link(connection, change)
+        case PutSession():
+            sessions.put_session(connection, change)
+        case EndSession():
+            sessions.end_session(connection, change)
         case Disown():
             withdrawals.disown(connection, change, secret)
         case Reassign():

@@ -15,6 +15,7 @@ from storage.changes.files import forget_media
 from storage.changes.lanes import leave
 from storage.changes.outgoing import decode_item, still_needed
 from storage.changes.portals import forget_portals
+from storage.changes.sessions import forget_sessions
 from storage.changes.social import forget_actor
 from storage.changes.standing import forget_standing
 from storage.changes.streams import hush_decision
@@ -174,6 +175,7 @@ def erase_traces(connection: Connection, change: EraseTraces, secret: bytes) -> 
         else:
             connection.execute(_BLANK_LETTER, {"number": row.id})
     forget_actor(connection, ForgetActor(person.native, change.at))
+    forget_sessions(connection, person.native)
     connection.execute(_UNKNOW_KEYS, {"whose": person.native.id})
     connection.execute(_END_CONVERSATION, {"whose": str(person.native)})
     forget_portals(connection, person.native)

@@ -11,7 +11,7 @@ from bridge.errors import OperatorError
 
 __all__ = ["LATEST", "upgrade"]
 
-LATEST: Final = "0007"
+LATEST: Final = "0008"
 """The newest revision; a test holds it against the files."""
 
 
