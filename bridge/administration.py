@@ -47,7 +47,7 @@ from bridge.model.ids import (
     item_id,
 )
 from bridge.model.item import Item
-from bridge.model.place import Channel, Community, Place, PlaceKind
+from bridge.model.place import Channel, Community, History, Join, Place, PlaceKind, moderation_channel
 from bridge.model.record import Follow, Hold, Kept, Record, Wait
 from bridge.moderation.handles import flaw
 from bridge.moderation.holds import Action
@@ -186,6 +186,42 @@ class Administration:
                 f"{place} is unlinked, but the bridge's accounts could not leave it: {error.public}",
                 remedy="Remove them from the room by hand.",
             ) from error
+        return await self._line(community)
+
+    async def community_moderation(self, *, handle: str, place: str) -> CommunityLine:
+        community, _ = await self._open(handle)
+        id_ = moderation_channel(community.id)
+        before = await self._store.directory.channel(id_)
+        if not place.strip():
+            if before is None or not before.places:
+                raise OperatorError(
+                    f"{community.handle} has no moderation room", remedy="Name one: folkmoot community moderation HANDLE ROOM."
+                )
+            await self._store.journal.commit([PutChannel(Channel(id_, community.id, ()))])
+            await self._leave(self._adapters[before.places[0].native.protocol], before.places[0])
+            return await self._line(community)
+        adapter, name = self._adapter_for(place)
+        try:
+            found = await adapter.prepare(name)
+        except Unreachable as error:
+            raise OperatorError(error.public, remedy="Try again when it answers.") from error
+        if found.kind is not PlaceKind.ROOM:
+            raise OperatorError(f"{place} is no room", remedy="Moderators work in a Matrix room: give its id or an alias.")
+        owner = await self._store.directory.channel_of(found.native)
+        if owner is not None and owner.id != id_:
+            raise OperatorError(
+                f"{place} carries a conversation", remedy="Moderators need a room of their own: make one, closed to others."
+            )
+        if found.openness.join is Join.PUBLIC or found.openness.history is History.WORLD:
+            raise OperatorError(
+                f"anybody can read {place}",
+                remedy="Let people in by invitation only and hide its history from the world; then say this again.",
+            )
+        if found.openness.encrypted:
+            raise OperatorError(f"{place} is encrypted, and the bridge cannot read there", remedy="Make a room without encryption for it.")
+        room = msgspec.structs.replace(found, kind=PlaceKind.MODERATION)
+        await self._store.journal.commit([PutChannel(Channel(id_, community.id, (room,)))])
+        _log.info("community.linked", community=community.id, place=found.native.id)
         return await self._line(community)
 
     async def community_retire(self, *, handle: str) -> Retirement:
@@ -397,7 +433,9 @@ class Administration:
         places = tuple(place for channel in channels for place in channel.places)
         followers = [await self._store.directory.follower_count(place.native) for place in places if place.kind is PlaceKind.GROUP]
         address = f"@{community.handle}@{self._node.domain}"
-        return CommunityLine(community.handle, community.name, address, places, sum(followers), community.retired)
+        moderation = await self._store.directory.channel(moderation_channel(community.id))
+        room = moderation.places[0] if moderation is not None and moderation.places else None
+        return CommunityLine(community.handle, community.name, address, places, sum(followers), community.retired, room)
 
     async def _hold(self, hold: Hold) -> HoldLine:
         community = await self._store.directory.community(hold.community)

@@ -29,6 +29,8 @@ class CommunityLine(msgspec.Struct, frozen=True):
     places: tuple[Place, ...] = ()
     followers: int = 0
     retired: bool = False
+    moderation: Place | None = None
+    """The room in which its moderators work."""
 
 
 class Retirement(msgspec.Struct, frozen=True):
@@ -113,6 +115,10 @@ class Operations(Protocol):
         ...
 
     async def community_unlink(self, *, handle: str, place: str) -> CommunityLine: ...
+
+    async def community_moderation(self, *, handle: str, place: str) -> CommunityLine:
+        """`place` is where the community's moderators work from now on: nothing said there ever leaves it. Empty: nowhere any more."""
+        ...
 
     async def community_retire(self, *, handle: str) -> Retirement:
         """For good: the group, its people and its ghosts are deleted everywhere, and the handle is never given out again."""

@@ -40,7 +40,7 @@ _WITH_PLACES = (
     .select_from(channels.outerjoin(places, places.c.channel == channels.c.id))
     .order_by(channels.c.id, places.c.ordinal)
 )
-_CHANNELS = _WITH_PLACES.where(channels.c.community == bindparam("community"))
+_CHANNELS = _WITH_PLACES.where(channels.c.community == bindparam("community"), ~channels.c.id.startswith("moderation:"))
 _CHANNEL = _WITH_PLACES.where(channels.c.id == bindparam("channel"))
 _OF_PLACE = select(places.c.channel).where(places.c.native == bindparam("place"))
 _ACTOR = select(actors.c.body, actors.c.at).where(actors.c.native == bindparam("native"))

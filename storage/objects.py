@@ -31,6 +31,7 @@ _PART_OF = _KNOWN.join(parts, parts.c.object == objects.c.id).where(parts.c.nati
 _PARTS = select(parts).where(parts.c.object == bindparam("id"), parts.c.place == bindparam("place")).order_by(parts.c.number)
 _CURRENT = select(objects.c.body).where(objects.c.id == bindparam("id"))
 _COPY = select(copies.c.native).where(copies.c.object == bindparam("id"), copies.c.place == bindparam("place"))
+_SHOWN_AS = select(copies.c.object).where(copies.c.native == bindparam("native")).limit(1)
 _BORN_HERE = select(objects.c.native).where(objects.c.id == bindparam("id"), objects.c.place == bindparam("place"))
 _ROOT_FIRST = objects.c.ordinal.asc()
 _THREAD = (
@@ -83,6 +84,11 @@ class SqlObjects:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def shown_as(self, native: Native) -> ObjectId | None:
+        ask = {"native": str(native)}
+        found = await self._database.read(lambda connection: connection.execute(_SHOWN_AS, ask).scalar())
+        return None if found is None else ObjectId(found)
 
     async def find(self, native: Native) -> KnownObject | None:
         def read(connection: Connection) -> Row[*tuple[Any, ...]] | None:

@@ -69,6 +69,26 @@ def unlink(context: click.Context, handle: str, place: str) -> None:
 
 @community.command()
 @click.argument("handle")
+@click.argument("place", default="")
+@click.pass_context
+def moderation(context: click.Context, handle: str, place: str) -> None:
+    """Let the moderators of a community work in PLACE; without PLACE, in no room.
+
+    Reports and whatever waits appear there as cards. PLACE is a Matrix room by invitation, without encryption, that carries no conversation.
+    Who is in it can read the cards; only who holds a seat decides.
+
+    \b
+    Example:
+      folkmoot community moderation commons '#moderators:example.org'
+    """
+    line = ask(context, lambda node: node.community_moderation(handle=handle, place=place))
+    room = line.moderation
+    where = f"in {safe(room.name or room.native.id)}" if room is not None else "in no room now"
+    click.echo(f"The moderators of {line.address} work {where}.")
+
+
+@community.command()
+@click.argument("handle")
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 @click.pass_context
 def retire(context: click.Context, handle: str, yes: bool) -> None:

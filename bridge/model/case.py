@@ -43,6 +43,8 @@ class Outcome(enum.StrEnum):
     REMOVE = "remove"
     RESTRICTION = "restriction"
     RESTORE = "restore"
+    STAYS = "stays"
+    """It was not shown, or not everywhere: what norms decide by themselves."""
     REFER = "refer"
     """Passed on to the author's own server."""
 
@@ -66,6 +68,8 @@ class Raised(msgspec.Struct, frozen=True):
     words: str = ""
     named: bool = False
     forward: bool = False
+    counts: bool = True
+    """Does it raise the priority?"""
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -135,6 +139,7 @@ class Case(msgspec.Struct, frozen=True):
     openings: tuple[Opening, ...] = ()
     flag: ItemId | None = None
     resolved_elsewhere: bool = False
+    """That server says that it has looked."""
 
     @property
     def is_open(self) -> bool:

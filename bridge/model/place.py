@@ -17,6 +17,8 @@ class PlaceKind(enum.StrEnum):
     """A followable group this node serves."""
     FOREIGN_GROUP = "foreign_group"
     """A group on another server that people here follow and post to."""
+    MODERATION = "moderation"
+    """The room in which the moderators of a community work: nothing said there ever leaves it, and nothing crosses into it."""
     PERSON = "person"
     """One person elsewhere, as the far side of a direct conversation (N17)."""
 
@@ -81,9 +83,14 @@ class Community(msgspec.Struct, frozen=True):
     retired: bool = False
 
 
+def moderation_channel(community: CommunityId) -> ChannelId:
+    """The channel whose one place is the community's moderation room; it carries no conversation, so it is not among a community's channels."""
+    return ChannelId(f"moderation:{community}")
+
+
 def ceiling(place: Place) -> Audience:
     """How far words written here may travel: the table "Place ceilings" of norms.md 3.1."""
-    if place.openness.encrypted:
+    if place.openness.encrypted or place.kind is PlaceKind.MODERATION:
         return Audience.LOCAL
     if place.person is not None:
         return Audience.DIRECT
@@ -98,7 +105,7 @@ def admits(place: Place, audience: Audience) -> bool:
     """May something with this audience be shown here? "Destination ceilings" of norms.md 3.1."""
     if audience is Audience.DIRECT or place.person is not None:
         return audience is Audience.DIRECT and place.person is not None
-    if audience is Audience.LOCAL:
+    if audience is Audience.LOCAL or place.kind is PlaceKind.MODERATION:
         return False
     if place.kind is not PlaceKind.ROOM:
         return True

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from bridge.model.audience import Audience
 from bridge.model.place import History, Join, Place
 from bridge.model.richtext import RichText
+from bridge.moderation.case_wording import CASE_NOTICES
 from bridge.norms.wording import line, say
 
 NOTICES: Mapping[str, str] = {
@@ -203,6 +204,7 @@ NOTICES: Mapping[str, str] = {
         "Nobody had time to look at your post, so it is not shown in the community; on your own server it stays as it is.\n\n"
         "That says nothing about your words. You are welcome to write again. Questions: answer `help`."
     ),
+    **CASE_NOTICES,
     # To whoever decides about holds.
     "decide.authors": "This waits for its author: whether words cross is never decided by anybody else.",
     "decide.time": "This only waits its turn: nobody has to look at it, and it goes on by itself.",

@@ -12,6 +12,7 @@ import msgspec
 
 from bridge.changes import (
     AppendItem,
+    AppendLog,
     Change,
     EndEvent,
     EndHold,
@@ -39,12 +40,14 @@ from bridge.model.item import Omission
 from bridge.model.place import Channel, Place, PlaceKind
 from bridge.model.record import Hold, KnownObject
 from bridge.moderation.holds import hold_of
+from bridge.moderation.log import automatic
 from bridge.moderation.telling import tell
 from bridge.norms.context import Context, Keep, Rank
 from bridge.norms.decision import Decision, Verdict
 from bridge.norms.judge import judge
 from bridge.norms.wording import sentence
 from bridge.ports import Adapter, Clock, Node, Store
+from bridge.relay.cards import Cards
 from bridge.relay.context import KEPT_CROSSING, Contexts, home_protocol, words_hash
 from bridge.relay.degrade import is_web, opened, pictured, signed, transformed
 from bridge.relay.keeping import Keeper, Keeping
@@ -81,6 +84,7 @@ class Crossing:
         *,
         contexts: Contexts,
         notices: Notices,
+        cards: Cards,
         keeper: Keeper | None = None,
     ) -> None:
         """`keeper` None: no file of people here is ever fetched, and their words say where it is."""
@@ -91,6 +95,7 @@ class Crossing:
         self._contexts = contexts
         self._routes = Routes(store, adapters)
         self._notices = notices
+        self._cards = cards
         self._keeper = keeper
         self._losses = Losses(node, store, clock, notices)
 
@@ -125,8 +130,21 @@ class Crossing:
         if wait is not None or decision.mildest is Verdict.PASS:
             changes += [PutOmission(omission) for omission in planned.omissions]
         changes += await self._tell(event, decision, context.author.rank, channel)
+        changes += await self._noted(event, decision, context, hold, wait)
         if wait is None:
             changes.append(_end(event, decision, planned, released))
+        return changes
+
+    async def _noted(self, event: Event, decision: Decision, context: Context, hold: Hold | None, wait: Hold | None) -> list[Change]:
+        """What a norm did goes into the log, once; what waits for a person, or does no more, is shown on the moderators' card."""
+        changes: list[Change] = []
+        standing = str(context.author.rank)
+        entry = automatic(event, decision, standing=standing, place=context.origin, now=context.now, secret=self._node.secret)
+        if entry is not None and hold is None:
+            changes.append(AppendLog(entry))
+        if any(one is not None and one.kind == "review" for one in (hold, wait)):
+            cause = f"{event.id}/{context.now.isoformat()}"
+            changes += await self._cards.holds(event.community, cause, ended={event.id}, begun=(wait,) if wait is not None else ())
         return changes
 
     def _noticed(self, event: Event, channel: Channel) -> list[Change]:

@@ -10,8 +10,9 @@ from bridge.model.actor import Actor
 from bridge.model.audience import Audience
 from bridge.model.content.notice import Notice
 from bridge.model.event import Event
-from bridge.model.ids import OURS, CommunityId, EventId, ItemId, Native, ObjectId, Protocol, derive, item_id
-from bridge.model.item import Item, Omission
+from bridge.model.ids import ACTIVITYPUB, OURS, CommunityId, EventId, ItemId, Native, ObjectId, Protocol, derive, item_id
+from bridge.model.item import Destination, Item, Omission
+from bridge.model.place import Place
 from bridge.ports import Adapter, Node, Store
 from bridge.relay.context import group_of
 
@@ -35,6 +36,14 @@ class Notices:
             changes.append(await self._item(notice, cause, community, now, number))
         return changes
 
+    async def in_room(self, notice: Notice, cause: Event, community: CommunityId, room: Place, now: datetime) -> list[Change]:
+        """Said to everybody in a room of ours that carries no conversation. Raises StorageError."""
+        adapter = self._adapters.get(room.native.protocol)
+        if adapter is None:
+            return []
+        item = self._said(notice, cause, community, now=now, number=0, place=room.native, to=await adapter.destinations(room))
+        return [AppendItem(item, now)]
+
     async def _item(self, notice: Notice, cause: Event, community: CommunityId, now: datetime, number: int) -> Change:
         adapter = self._adapters.get(notice.to.protocol)
         actor = await self._actor(notice.to, cause)
@@ -43,6 +52,19 @@ class Notices:
             text = "There is no way to write to this person in private."
             return PutOmission(Omission(cause.id, cause.place, _NOBODY, text))
         place = await self._place(notice.to.protocol, cause, community)
+        return AppendItem(self._said(notice, cause, community, now=now, number=number, place=place, to=(destination,)), now)
+
+    def _said(
+        self,
+        notice: Notice,
+        cause: Event,
+        community: CommunityId,
+        *,
+        now: datetime,
+        number: int,
+        place: Native,
+        to: tuple[Destination, ...],
+    ) -> Item:
         said = Event(
             id=EventId(derive(self._node.secret, "notice", cause.id, str(number), str(notice.to), notice.text.plain, notice.sign)),
             community=community,
@@ -55,7 +77,7 @@ class Notices:
             received_at=now,
             provenance=cause.provenance,
         )
-        item = Item(
+        return Item(
             id=ItemId(item_id(self._node.secret, said.id, place, "say")),
             event_id=cause.id,
             community=community,
@@ -65,15 +87,17 @@ class Notices:
             form="say",
             by=Native(OURS, community),
             event=said,
-            to=(destination,),
+            to=to,
         )
-        return AppendItem(item, now)
 
     async def _actor(self, person: Native, cause: Event) -> Actor | None:
         if person == cause.author.native:
             return cause.author
         known = await self._store.directory.actor(person)
-        return known[0] if known is not None else None
+        if known is not None:
+            return known[0]
+        # Where everybody hears us under their own name, nothing has to be known of them; on the fediverse an inbox has.
+        return Actor(person, person.id, "") if person.protocol not in {ACTIVITYPUB, OURS} else None
 
     async def _place(self, protocol: Protocol, cause: Event, community: CommunityId) -> Native:
         """Where it is said from: the community's group on its protocol, else where it happened."""

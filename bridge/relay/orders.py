@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from bridge.changes import AppendEvent, Change, EraseEvent
-from bridge.errors import Unreachable
 from bridge.logs import logger
 from bridge.model.audience import Audience
-from bridge.model.content import Command, Message, Notice, Reaction, Retraction
+from bridge.model.content import Command, Notice, Reaction, Retraction
 from bridge.model.content.release import Release
 from bridge.model.event import Event, Provenance, decode
 from bridge.model.ids import ACTIVITYPUB, OURS, Native, ObjectId, Protocol, event_id
@@ -19,17 +18,19 @@ from bridge.model.place import Channel, Community, Place, PlaceKind
 from bridge.model.record import Hold
 from bridge.moderation import acts as moderation
 from bridge.moderation import holds as waiting
+from bridge.moderation import raising
 from bridge.moderation.acts import About, Acts, Crowd, OrderFacts
 from bridge.moderation.commands import Cancel, Confirm, Export, ForgetMe, ForgetSince, ForgetThread, Look, Plain, Unknown, Who, parse
 from bridge.moderation.wording import notice
 from bridge.norms.context import Keep
 from bridge.ports import Adapter, Clock, Node, Store
-from bridge.refs import Read, Refs
+from bridge.relay.appeals import Appeals
+from bridge.relay.cases import Cases
 from bridge.relay.context import group_of, home_protocol
 from bridge.relay.crossing import Crossing
-from bridge.relay.loading import Loader
 from bridge.relay.notices import Notices
 from bridge.relay.own import Own
+from bridge.relay.recalling import Recalling
 from bridge.relay.withdrawals import Withdrawals
 
 __all__ = ["Orders"]
@@ -39,7 +40,6 @@ WIDE = (ForgetThread, ForgetSince, ForgetMe, Confirm, Cancel, Export, Look)
 """Orders that are not about one message, nor about what was said so far in one room."""
 
 _MOST_HOLDS = 500
-_ROUNDS = 5
 
 _log = logger()
 
@@ -56,11 +56,13 @@ class Orders:
         *,
         crossing: Crossing,
         notices: Notices,
-        loader: Loader,
+        recalling: Recalling,
         graces: frozenset[int],
         default_grace: int,
         withdrawals: Withdrawals,
         own: Own,
+        cases: Cases,
+        appeals: Appeals,
     ) -> None:
         self._node = node
         self._store = store
@@ -68,16 +70,21 @@ class Orders:
         self._clock = clock
         self._crossing = crossing
         self._notices = notices
-        self._loader = loader
+        self._recalling = recalling
         self._graces = graces
         self._default_grace = default_grace
         self._withdrawals = withdrawals
         self._own = own
+        self._cases = cases
+        self._appeals = appeals
 
     # ------------------------------------------------------------------------------------------------------ from people
 
     async def command(self, event: Event, command: Command) -> list[Change]:
         """Words to the bridge. Raises StorageError."""
+        asked = raising.asked(" ".join(command.words.split()), private=command.private)
+        if asked is not None:
+            return await self._asked(asked, event, command)
         order = parse(command.words, private=command.private, graces=self._graces)
         community = await self._community_meant(event, wide=isinstance(order, WIDE))
         if community is None:
@@ -86,13 +93,29 @@ class Orders:
             return [*changes, EraseEvent(event.id, "answered")]
         if isinstance(order, WIDE):
             return [*await self._wide(order, event, community, command), EraseEvent(event.id, "answered")]
-        recalled = await self._recall(event, command.about)
+        recalled = await self._recalling.recall(event, command.about)
         facts = await self._facts(event, community, order, command.about, recalled, private=command.private, answer_in=command.answer_in)
         _log.info("command.obeyed", event_id=event.id, community=community.id, command=type(order).__name__)
         acts = moderation.answer(order, facts)
         changes = await self._apply(acts, facts, event, recalled)
         changes += [self._withdrawals.single(target, event, community, command.answer_in) for target in acts.retract]
         return [*changes, EraseEvent(event.id, "answered")]
+
+    async def _asked(self, asked: raising.Asked, event: Event, command: Command) -> list[Change]:
+        """A raised hand, or a question about what was decided."""
+        _log.info("command.obeyed", event_id=event.id, community=event.community, command=type(asked).__name__)
+        match asked:
+            case raising.Raise():
+                community = await self._community_meant(event)
+                if community is None:
+                    told = Notice(event.author.native, notice("which.community"), answer_in=command.answer_in)
+                    return [*await self._notices.items([told], event, event.community, self._clock.now()), EraseEvent(event.id, "answered")]
+                return await self._cases.asked(asked, event, community.id, command.about, command.answer_in)
+            case raising.Why():
+                return [*await self._appeals.why(asked, event, command.answer_in), EraseEvent(event.id, "answered")]
+            case raising.Appealing():
+                changes = await self._appeals.appeal(asked, event, command.about, command.answer_in)
+                return [*changes, EraseEvent(event.id, "answered")]
 
     async def _wide(self, order: Wide, event: Event, community: Community, command: Command) -> list[Change]:
         """What is about everything a person said, and not about one message or one room."""
@@ -118,7 +141,7 @@ class Orders:
         community = await self._store.directory.community(event.community)
         if community is None:
             return None
-        recalled = await self._recall(event, reaction.target)
+        recalled = await self._recalling.recall(event, reaction.target)
         facts = await self._facts(event, community, keep, reaction.target, recalled, private=False, answer_in=None)
         if facts.about is None or facts.about.author != event.author.native:
             return None
@@ -283,30 +306,6 @@ class Orders:
         if wide:
             return next(iter([*mine, *living]), None)
         return mine[0] if len(mine) == 1 else None
-
-    async def _recall(self, event: Event, target: ObjectId | None) -> Event | None:
-        """What stayed in its room was erased here; for its author's yes it is asked for again. None when we have it, or it is not there."""
-        native = event.provenance.about
-        adapter = self._adapters.get(event.place.protocol)
-        if target is None or native is None or adapter is None:
-            return None
-        if await self._store.objects.get(target) is not None or await self._store.decisions.hold_on(target) is not None:
-            return None
-        try:
-            intake = await adapter.recall(event.place, native)
-            if intake is None:
-                return None
-            refs = Refs()
-            for _ in range(_ROUNDS):
-                reading = adapter.read(intake, refs)
-                if isinstance(reading, Read):
-                    return next((one for one in reading.events if ObjectId(one.id) == target and isinstance(one.content, Message)), None)
-                if not refs.missing:
-                    return None
-                await self._loader.fill(refs, tuple(refs.missing), event.place.protocol)
-        except Unreachable as error:
-            _log.info("document.refused", event_id=event.id, reason=error.public)
-        return None
 
 
 def _rooms(channels: Sequence[Channel]) -> tuple[Place, ...]:

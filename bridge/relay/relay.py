@@ -6,7 +6,7 @@ Design section 2. What goes wrong in our own code ends that one event, with its 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 import msgspec
@@ -55,8 +55,12 @@ from bridge.model.record import Hold
 from bridge.model.withdrawal import Terms
 from bridge.moderation.commands import GRACES, mark_of
 from bridge.moderation.holds import Action, Refused
+from bridge.moderation.raising import is_flag
 from bridge.norms.context import Keep
 from bridge.ports import Adapter, Clock, Node, Store
+from bridge.relay.appeals import Appeals
+from bridge.relay.cards import Cards
+from bridge.relay.cases import Cases
 from bridge.relay.context import KEPT_CROSSING, Contexts
 from bridge.relay.crossing import Crossing
 from bridge.relay.echoes import Echoes
@@ -67,6 +71,7 @@ from bridge.relay.notices import Notices
 from bridge.relay.orders import Orders
 from bridge.relay.own import Own
 from bridge.relay.plan import place_roster
+from bridge.relay.recalling import Recalling
 from bridge.relay.welcomes import Welcomes
 from bridge.relay.withdrawals import Withdrawals
 from bridge.streams import Stream
@@ -84,6 +89,8 @@ LONGEST_NAP = 1.0
 
 STALLED = timedelta(minutes=10)
 """Until a withdrawal that met a fault of ours is gone on with."""
+
+CASES_EVERY = timedelta(minutes=1)
 
 _log = logger()
 
@@ -109,19 +116,16 @@ class Relay:
         self._adapters = adapters
         self._clock = clock
         self._notices = Notices(node, store, adapters)
-        self._crossing = Crossing(
-            node,
-            store,
-            adapters,
-            clock,
-            contexts=Contexts(node, store, clock, default_grace=default_grace),
-            notices=self._notices,
-            keeper=keeper,
-        )
+        contexts = Contexts(node, store, clock, default_grace=default_grace)
+        cards = Cards(node, store, adapters, clock)
+        self._crossing = Crossing(node, store, adapters, clock, contexts=contexts, notices=self._notices, cards=cards, keeper=keeper)
         self._echoes = Echoes(node, store, adapters, clock)
         self._welcomes = Welcomes(node, store, notices=self._notices)
         self._memberships = Memberships(node, store, adapters, clock, notices=self._notices, welcomes=self._welcomes)
         self._withdrawals = Withdrawals(node, store, adapters, clock, notices=self._notices, terms=terms or Terms())
+        recalling = Recalling(store, adapters, loader)
+        self._cases = Cases(node, store, adapters, clock, contexts=contexts, notices=self._notices, recalling=recalling, cards=cards)
+        appeals = Appeals(node, store, clock, notices=self._notices, cards=cards)
         self._orders = Orders(
             node,
             store,
@@ -129,12 +133,15 @@ class Relay:
             clock,
             crossing=self._crossing,
             notices=self._notices,
-            loader=loader,
+            recalling=recalling,
             graces=GRACES | {default_grace},
             default_grace=default_grace,
             withdrawals=self._withdrawals,
             own=Own(node, store, adapters, clock),
+            cases=self._cases,
+            appeals=appeals,
         )
+        self._cases_at: datetime | None = None
 
     async def run(self) -> None:
         """What the store answers when it is in trouble is waited out; the node's health tells of it."""
@@ -154,6 +161,7 @@ class Relay:
         """What is due and what is new, once round; True when there was anything. Raises StorageError."""
         busy = await self._release_due()
         busy = await self._withdraw_due() or busy
+        busy = await self._cases_due() or busy
         for community in await self._store.journal.pending(Stream.EVENTS):
             if self._store.claims.owns(Stream.EVENTS, community):
                 busy = await self._turn(community) or busy
@@ -222,6 +230,8 @@ class Relay:
                 return [*await self._crossing.cross(event), *await self._welcomes.greet(event, self._clock.now())]
             case Edit() | Boost():
                 return await self._crossing.cross(event)
+            case Reaction() if is_flag(content.key):
+                return await self._cases.flagged(event, content)
             case Reaction():
                 keep = mark_of(content.key)
                 ordered = await self._orders.mark(event, content, keep) if keep is not None else None
@@ -229,7 +239,7 @@ class Relay:
             case Retraction() if content.claimed:
                 return _unseated(event)
             case Retraction():
-                return await self._crossing.take_back(event, content)
+                return [*await self._crossing.take_back(event, content), *await self._cases.taken_back(event, content.target)]
             case Profile() if not event.community:
                 return await self._memberships.spread(event, content)
             case Profile() if content.ended:
@@ -246,11 +256,13 @@ class Relay:
                 return await self._set(event, content)
             case Sighting():
                 return await self._echoes.hear(event, content)
+            case Report():
+                return await self._cases.reported(event, content)
             case Sanction() if not content.lifted and content.whom.protocol == event.place.protocol:
                 return await self._memberships.left(event, content.whom)
             case Sanction() | Lock() | Restoration() | Appointment():
                 return _unseated(event)
-            case Notice() | Report():
+            case Notice():
                 return [EraseEvent(event.id, "noted")]
             case _:
                 assert_never(content)
@@ -329,6 +341,22 @@ class Relay:
                 await self._store.journal.commit(changes, stream=Stream.EVENTS, lane=withdrawal.community)
             except Fenced:
                 return False  # whoever has its community now goes on with it
+        return bool(due)
+
+    async def _cases_due(self) -> bool:
+        """What time does with cases, looked for once a minute: nothing about them is in a hurry."""
+        now = self._clock.now()
+        if self._cases_at is not None and self._cases_at <= now < self._cases_at + CASES_EVERY:
+            return False
+        self._cases_at = now
+        due = await self._store.cases.due(now, 100, self._store.claims.share(Stream.EVENTS))
+        for case in due:
+            try:
+                await self._store.journal.commit(await self._cases.due(case), stream=Stream.EVENTS, lane=case.community)
+            except Fenced:
+                return False  # whoever has its community now does it
+            except Conflict:
+                continue  # somebody acted on it at this moment, so it is looked at again
         return bool(due)
 
     async def decide(self, event_id: EventId, action: Action, by: str, reason: str = "") -> Hold:

@@ -15,7 +15,7 @@ from bridge.model.capability import Capabilities, Patience
 from bridge.model.content import Boost, Message, Profile, Reaction, Retraction, tag_of
 from bridge.model.ids import LOOPBACK, OURS, CommunityId, EventId, Native, ObjectId, Protocol
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
-from bridge.model.place import Community, Place, PlaceKind
+from bridge.model.place import Community, Place, PlaceKind, moderation_channel
 from bridge.ports import Clock, Node, Store
 from bridge.refs import Absent, Need, Reading, Refs, Wire, Writing
 from bridge.streams import Intake
@@ -241,7 +241,8 @@ class LoopbackAdapter:
     async def start(self) -> None:
         """Opens the rooms that communities are linked to, and takes what was said while no node was there."""
         for community in await self._store.directory.communities():
-            for channel in await self._store.directory.channels(community.id):
+            moderation = await self._store.directory.channel(moderation_channel(community.id))
+            for channel in (*await self._store.directory.channels(community.id), *((moderation,) if moderation is not None else ())):
                 for place in channel.places:
                     if place.native.protocol == LOOPBACK:
                         self.hall.open(place.native.id, place.name, openness=place.openness)

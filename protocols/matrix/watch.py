@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from bridge.errors import BadRegistration, StorageError, Unreachable
 from bridge.logs import logger
 from bridge.model.ids import MATRIX
-from bridge.model.place import PlaceKind
+from bridge.model.place import PlaceKind, moderation_channel
 from bridge.ports import Clock, Directory
 from protocols.matrix.client import Client, Rejected, Silent
 from protocols.matrix.conversations import Conversations
@@ -37,6 +37,9 @@ AFTER_A_LOSS = timedelta(seconds=90)
 """A transaction that went to a process of ours that hangs is given up after 60 s by Synapse 1.163, and then retried with whoever answers."""
 
 _log = logger()
+
+_ROOMS = frozenset({PlaceKind.ROOM, PlaceKind.MODERATION})
+"""What the bot listens in."""
 
 
 class Watch:
@@ -213,8 +216,9 @@ class Watch:
         """The rooms of our communities; private rooms are compared after a restart only, since there may be one for every member."""
         rooms = []
         for community in await self._directory.communities():
-            for channel in await self._directory.channels(community.id):
-                rooms += [place.native.id for place in channel.places if place.kind is PlaceKind.ROOM and place.native.protocol == MATRIX]
+            moderation = await self._directory.channel(moderation_channel(community.id))
+            for channel in (*await self._directory.channels(community.id), *((moderation,) if moderation is not None else ())):
+                rooms += [place.native.id for place in channel.places if place.kind in _ROOMS and place.native.protocol == MATRIX]
         await self._reconciler.rooms(rooms)
         await self._welcome()
         self._last = self._clock.now()

@@ -93,9 +93,9 @@ def write(item: Item, edit: Edit, refs: Refs, me: Me) -> Wire | Omission:
         return absent(item, "edit")
     parts = refs.parts(edit.target, item.place)
     if parts or edit.message.attachments:
-        return show(_files(item, edit, refs, me, copy), ghost_for(item, refs))
+        return show(_files(item, edit, refs, me, copy), ghost_for(item, refs, me))
     words = replacing(write_body(edit.message, item.event, refs, me), copy)
-    return send("m.room.message", {**words, **mark_of(item, me)}, ghost_for(item, refs))
+    return send("m.room.message", {**words, **mark_of(item, me)}, ghost_for(item, refs, me))
 
 
 def replacing(new: dict[str, Any], event: str) -> dict[str, Any]:

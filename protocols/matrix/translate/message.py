@@ -51,7 +51,7 @@ def read(frame: Frame, refs: Refs) -> Reading:
 
 def write(item: Item, message: Message, refs: Refs, me: Me) -> Wire | Needs:
     relation = write_relation(message, refs, item.place)
-    speaker = ghost_for(item, refs)
+    speaker = ghost_for(item, refs, me)
     if refs.missing:
         return Needs(tuple(refs.missing))  # before the words, which would be written twice
     related: dict[str, Any] = {"m.relates_to": relation} if relation is not None else {}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from bridge.model.ids import MATRIX, Native
+from bridge.model.ids import MATRIX, OURS, Native
 from bridge.model.item import Item, Omission
 from bridge.refs import Refs, Wire
 from protocols.matrix.ids import Me
@@ -52,8 +52,13 @@ UPDATE: Final = "update"
 """A ghost's new face; `body` says whether the account has ended."""
 
 
-def ghost_for(item: Item, refs: Refs, of: Native | None = None) -> Native | None:
-    """The account that speaks for `of` (else for the item's own speaker); None when it is still to be made, which the sender does."""
+def ghost_for(item: Item, refs: Refs, me: Me, of: Native | None = None) -> Native | None:
+    """The account that speaks for `of` (else for the item's own speaker); None when it is still to be made, which the sender does.
+
+    For a community itself that is the bot.
+    """
+    if of is None and item.by.protocol == OURS:
+        return Native(MATRIX, me.bot)
     ghost = refs.ghost_of(MATRIX, of or item.by)
     return ghost.native if ghost is not None and ghost.ended is None else None
 

@@ -51,4 +51,4 @@ def write(item: Item, reaction: Reaction, refs: Refs, me: Me) -> Wire | Omission
     source = source_of(reaction.emoji, refs) if reaction.emoji is not None else None
     relation = {"rel_type": "m.annotation", "event_id": copy, "key": source or reaction.key}
     named: dict[str, Any] = {"shortcode": reaction.key, NAMED: reaction.key} if source is not None else {}
-    return send("m.reaction", {"m.relates_to": relation, **named, **mark_of(item, me)}, ghost_for(item, refs))
+    return send("m.reaction", {"m.relates_to": relation, **named, **mark_of(item, me)}, ghost_for(item, refs, me))

@@ -51,7 +51,7 @@ def write(item: Item, retraction: Retraction, refs: Refs, me: Me) -> Wire | Omis
     if known is not None and known.place == item.place:
         speaker: Native | None = Native(MATRIX, me.bot)
     else:
-        speaker = ghost_for(item, refs, known.author if known is not None else None)
+        speaker = ghost_for(item, refs, me, known.author if known is not None else None)
     body = {"reason": reason} if (reason := _reason(retraction)) else {}
     events = dict.fromkeys((copy, *(part.native for part in refs.parts(retraction.target, item.place))))
     return Wire(method=REDACT, path=" ".join(events), body=dump({**body, **mark_of(item, me)}), speaker=speaker)
