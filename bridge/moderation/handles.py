@@ -11,6 +11,9 @@ import re
 
 LONGEST = 64
 
+TEAM = "-team"
+"""After a group's name, it is the name of those who look after it."""
+
 _SHAPE = re.compile(r"[a-z0-9_]+(?:[.-]+[a-z0-9_]+)*\Z")
 _SERVER = re.compile(r"[a-z0-9.-]+(?::[0-9]+)?\Z")
 _OTHER = re.compile(r"[^a-z0-9_.-]+")
@@ -33,7 +36,7 @@ def flaw(handle: str, domain: str = "") -> str | None:
         return "handle.shape"
     if len(handle) > LONGEST:
         return "handle.long"
-    if handle in RESERVED or (domain and handle == domain.lower()):
+    if handle in RESERVED or handle.endswith(TEAM) or (domain and handle == domain.lower()):
         return "handle.reserved"
     return None
 

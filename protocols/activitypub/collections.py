@@ -26,8 +26,9 @@ from protocols.activitypub.documents import (
     outbox,
     replies,
 )
-from protocols.activitypub.ids import group_url, instance_url, native
+from protocols.activitypub.ids import group_url, instance_url, native, team_url
 from protocols.activitypub.publication import Ended, Publication
+from protocols.activitypub.team import team_at
 
 __all__ = ["ID", "Collections"]
 
@@ -51,11 +52,21 @@ class Collections:
         return [
             (f"/{{kind:[cu]}}/{{id:{ID}}}/{{name:outbox|followers|following}}", self.of_actor),
             (f"/c/{{id:{ID}}}/{{name:moderators|featured}}", self.of_actor),
+            (f"/c/{{id:{ID}}}/team/outbox", self.of_team),
             (f"/o/{{id:{ID}}}/replies", self.replies),
         ]
 
     async def instance_outbox(self, request: web.Request) -> web.Response:
         return document(request, outbox(instance_url(self._me), 0, ()))
+
+    async def of_team(self, request: web.Request) -> web.Response:
+        """What they do, the group announces."""
+        team = await team_at(self._store.directory, f"{self._me.origin}{request.path.removesuffix('/outbox')}")
+        if team is None:
+            return sentence(404, "Nobody has this address.")
+        if team.ended is not None:
+            return sentence(410, "This account has ended.")
+        return document(request, outbox(team.native.id, 0, ()))
 
     async def of_actor(self, request: web.Request) -> web.Response:
         actor, _, name = request.path.rpartition("/")
@@ -73,7 +84,7 @@ class Collections:
             case "following":
                 return document(request, collection(f"{url}/following", await self._following(ghost), (), ordered=False))
             case "moderators":
-                return document(request, moderators(url, ()))
+                return document(request, moderators(url, (team_url(url),)))
             case _:
                 return document(request, featured(url, ()))
 

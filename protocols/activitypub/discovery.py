@@ -27,6 +27,7 @@ from protocols.activitypub.documents import (
     read_resource,
 )
 from protocols.activitypub.ids import native
+from protocols.activitypub.team import called, team_at
 from protocols.activitypub.wire import Document
 
 __all__ = ["Discovery"]
@@ -72,9 +73,9 @@ class Discovery:
             case ResourceKind.NODE:
                 return document(request, node_jrd(self._me, rels), media=JRD, seconds=LONG)
             case ResourceKind.HANDLE:
-                ghost = await self._store.directory.ghost_by_handle(ACTIVITYPUB, asked.value)
+                ghost = await called(self._store.directory, asked.value)
             case ResourceKind.ACTOR:
-                ghost = await self._store.directory.ghost(native(asked.value))
+                ghost = await self._store.directory.ghost(native(asked.value)) or await team_at(self._store.directory, asked.value)
         return self._name(request, ghost, rels)
 
     def _name(self, request: web.Request, ghost: Ghost | None, rels: list[str]) -> web.Response:

@@ -59,6 +59,7 @@ __all__ = [
     "person_actor",
     "read_resource",
     "replies",
+    "team_actor",
     "tombstone",
 ]
 
@@ -153,6 +154,24 @@ def group_actor(
         ]
     _dates(document, ghost.since, updated)
     _picture(document, ghost.avatar)
+    return document
+
+
+def team_actor(me: Node, team: Ghost, group: Ghost, keys: PublicKeys) -> Document:
+    """Those who look after a community, as one: no page, no followers, and its mail is the group's."""
+    actor = team.native.id
+    document = _actor(me, actor, "Service", team.handle, keys, inbox=f"{group.native.id}/inbox")
+    where = f"@{group.handle}@{me.domain}"
+    document |= {
+        "name": team.name,
+        "summary": _paragraph(f"The people who look after {where} act together under this account. Write to {where} to reach them."),
+        "url": page_url(me, group.handle),
+        "manuallyApprovesFollowers": True,
+        "discoverable": False,
+        "indexable": False,
+    }
+    _dates(document, team.since, None)
+    _picture(document, group.avatar)
     return document
 
 

@@ -78,9 +78,9 @@ def moderators_url(group: str) -> str:
     return f"{group}/moderators"
 
 
-def team_of(community: CommunityId) -> Native:
-    """Who a group's moderation account is the ghost of: everybody who holds a seat, and nobody by name."""
-    return Native(OURS, f"team/{community}")
+def team_url(group: str) -> str:
+    """Who acts for all who look after a group (`team.py`)."""
+    return f"{group}/team"
 
 
 def native(url: str) -> Native:

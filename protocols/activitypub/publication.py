@@ -24,10 +24,11 @@ from bridge.model.place import Community, Join, PlaceKind
 from bridge.model.record import KnownObject
 from bridge.ports import Clock, Node, Store
 from bridge.refs import Need, Refs, Wire
-from protocols.activitypub.documents import group_actor, instance_actor, person_actor
+from protocols.activitypub.documents import group_actor, instance_actor, person_actor, team_actor
 from protocols.activitypub.ids import group_url, instance_url, is_ours, native, object_url
 from protocols.activitypub.recent import Recent
 from protocols.activitypub.signers import Signers
+from protocols.activitypub.team import team_of
 from protocols.activitypub.translate.outgoing import Lack
 from protocols.activitypub.translate.write import deed_of, document_of, write
 from protocols.activitypub.wire import Document, encode
@@ -101,6 +102,11 @@ class Publication:
             return await self._group(ghost, community) if community is not None else None
         group = await self._store.directory.ghost(native(group_url(self._me, community.id))) if community is not None else None
         return person_actor(self._me, ghost, await self._signers.public(ghost.native), address=ghost.of.id, group=group)
+
+    async def team(self, group: Ghost) -> Document:
+        """The account of those who look after the group."""
+        team = team_of(group)
+        return team_actor(self._me, team, group, await self._signers.public(team.native))
 
     async def _group(self, ghost: Ghost, community: Community) -> Document:
         keys = await self._signers.public(ghost.native)

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from bridge.model.actor import ActorKind, Ghost
-from bridge.model.ids import ACTIVITYPUB, ObjectId
+from bridge.model.ids import ObjectId
 from bridge.model.place import Community
+from bridge.moderation.handles import TEAM
 from bridge.ports import Node, Pages, Store
 from protocols.activitypub.admission import Admission
 from protocols.activitypub.answers import Form, answering, document, form_asked, moved, page, sentence
@@ -22,6 +23,7 @@ from protocols.activitypub.faces import Faces
 from protocols.activitypub.ids import activity_url, instance_url, native, object_url, page_url
 from protocols.activitypub.publication import Ended, Publication
 from protocols.activitypub.remotefollow import RemoteFollow
+from protocols.activitypub.team import called, team_of
 
 __all__ = ["Server"]
 
@@ -70,6 +72,7 @@ class Server:
         """What tells of people, by address."""
         return [
             (f"/{{kind:[cu]}}/{{id:{ID}}}", self.actor),
+            (f"/c/{{id:{ID}}}/team", self.team),
             (f"/o/{{id:{ID}}}", self.post),
             (f"/a/{{id:{ID}}}", self.activity),
             (f"/t/{{id:{ID}}}", self.thread),
@@ -116,10 +119,20 @@ class Server:
             return self._nothing_for(request)
         return await self._actor(request, ghost)
 
+    async def team(self, request: web.Request) -> web.Response:
+        group = await self._store.directory.ghost(native(f"{self._me.origin}{request.path.removesuffix('/team')}"))
+        if group is None or group.ended is not None:
+            return await self._actor(request, team_of(group) if group is not None else None)
+        if form_asked(request) is Form.PAGE and self._pages is not None:
+            return moved(page_url(self._me, group.handle))
+        return document(request, await self._publication.team(group))
+
     async def by_handle(self, request: web.Request) -> web.Response:
         """The address people open and copy. Software is led to the actor, so that address and id are the same (rule O2)."""
-        ghost = await self._store.directory.ghost_by_handle(ACTIVITYPUB, request.match_info["handle"].lower())
+        ghost = await called(self._store.directory, request.match_info["handle"].lower())
         form = form_asked(request)
+        if ghost is not None and ghost.kind is ActorKind.SERVICE and ghost.handle.endswith(TEAM):
+            return moved(ghost.native.id)
         if ghost is None or ghost.ended is not None:
             return await self._actor(request, ghost)
         if form is Form.ACTIVITY:

@@ -14,7 +14,7 @@ from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native, ObjectId
 from bridge.model.record import KnownObject
 from bridge.ports import Node
 from bridge.refs import Refs
-from protocols.activitypub.ids import activity_url, object_url, team_of
+from protocols.activitypub.ids import activity_url, group_url, object_url, team_url
 from protocols.activitypub.wire import Document
 
 
@@ -47,9 +47,8 @@ class Outgoing(msgspec.Struct, frozen=True):
         return ghost.native.id if ghost is not None and (ended or ghost.ended is None) else None
 
     def team(self) -> str:
-        """Who acts for the group's moderators. The group itself where it has no such account: Lemmy 1.0 takes only persons and services."""
-        ghost = self.refs.ghost_of(ACTIVITYPUB, team_of(self.event.community))
-        return ghost.native.id if ghost is not None and ghost.ended is None else self.group.id
+        """Who acts for the group's moderators."""
+        return team_url(group_url(self.me, self.event.community))
 
     def url(self, object_id: ObjectId) -> str | None:
         """What an object is called on the fediverse; None when it never crossed."""

@@ -27,7 +27,7 @@ from tests.protocols.activitypub.world import (
     PUBLIC,
     ROOT,
     SAM,
-    TEAM_GHOST,
+    TEAM,
     World,
     announced,
     deed,
@@ -219,14 +219,7 @@ def test_whoever_decided_is_named_nowhere(content: Any) -> None:
     document = sent(World().write(passed_on))
     assert KIM.native.id not in str(document)
     assert document["actor"] == GROUP.id
-    assert document["object"]["actor"] == TEAM_GHOST.native.id
-
-
-def test_the_team_is_a_service_because_lemmy_takes_no_group_for_a_moderator() -> None:
-    world = World()
-    world.ghosts.remove(TEAM_GHOST)
-    document = sent(world.write(item(Lock(ROOT.id), "wrap")))
-    assert document["object"]["actor"] == GROUP.id, "a community from before the team still says something"
+    assert document["object"]["actor"] == TEAM.id
 
 
 def test_why_somebody_is_banned_is_told_to_no_server() -> None:
@@ -244,7 +237,7 @@ def test_what_one_of_ours_said_is_deleted_by_their_account_and_removed_by_the_te
     removal = Retraction(ROOT.id, reason="jobs topic please", moderator=True)
     own, wrapped = sent(World().write(item(removal, "direct"))), sent(World().write(item(removal, "wrap")))["object"]
     assert (own["actor"], own["object"]["type"]) == (ANA_GHOST.native.id, "Tombstone")
-    assert (wrapped["actor"], wrapped["object"], wrapped["summary"]) == (TEAM_GHOST.native.id, url_of(ROOT), "jobs topic please")
+    assert (wrapped["actor"], wrapped["object"], wrapped["summary"]) == (TEAM.id, url_of(ROOT), "jobs topic please")
     assert own["id"] != wrapped["id"]
 
 

@@ -422,9 +422,24 @@ async def test_followers_are_a_number(house: House) -> None:
 async def test_moderators_and_pins_answer_from_the_first_contact(house: House) -> None:
     """PieFed 1.6 ignored a community's moderation for ever when `moderators` was missing at first."""
     group = await house.document("/c/commons")
-    for url in (group["attributedTo"], group["featured"]):
+    for url, there in ((group["attributedTo"], [f"{group['id']}/team"]), (group["featured"], [])):
         shown = await house.document(url)
-        assert (shown["id"], shown["type"], shown["orderedItems"]) == (url, "OrderedCollection", [])
+        assert (shown["id"], shown["type"], shown["orderedItems"]) == (url, "OrderedCollection", there)
+
+
+async def test_the_team_is_an_actor_like_any_other_and_ends_with_its_group(house: House) -> None:
+    """Lemmy 1.0 fetches every moderator; Mastodon 4.5 asks for the name before it believes what the account signed."""
+    shown = await house.document("/c/commons/team")
+    assert (shown["type"], shown["inbox"]) == ("Service", f"{GROUP.id}/inbox")
+    assert (await house.document(shown["outbox"]))["totalItems"] == 0
+    for resource in (f"acct:{shown['preferredUsername']}@moot.example", shown["id"]):
+        found = await (await house.ask(f"/.well-known/webfinger?resource={resource}")).json(content_type=None)
+        assert found["subject"] == "acct:commons-team@moot.example"
+        assert [link["href"] for link in found["links"] if link["rel"] == "self"] == [shown["id"]]
+    await house.commit(EndGhost(GROUP, NOW))
+    for path in ("/c/commons/team", "/c/commons/team/outbox", "/.well-known/webfinger?resource=acct:commons-team@moot.example"):
+        assert (await house.ask(path)).status == 410
+    assert (await house.ask("/c/nowhere/team")).status == 404
 
 
 async def test_every_address_an_actor_names_answers(house: House) -> None:

@@ -38,7 +38,7 @@ from tests.protocols.activitypub.world import (
     ROOT,
     SAM,
     SIGN,
-    TEAM_GHOST,
+    TEAM,
     World,
     create,
     item,
@@ -155,7 +155,7 @@ def test_a_moderators_removal_is_the_teams_and_says_why() -> None:
     inner = made(Retraction(POST.id, reason="off topic", moderator=True), "wrap")["object"]
     assert (inner["type"], inner["actor"], inner["object"], inner["summary"]) == (
         "Delete",
-        TEAM_GHOST.native.id,
+        TEAM.id,
         POST.native.id,
         "off topic",
     )

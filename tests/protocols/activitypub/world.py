@@ -72,14 +72,7 @@ ANA_GHOST = Ghost(
 GROUP_GHOST = Ghost(
     native=GROUP, of=Native(OURS, "commons"), handle="commons", kind=ActorKind.GROUP, community=COMMUNITY.id, name="Commons"
 )
-TEAM_GHOST = Ghost(
-    native=native("https://moot.example/u/team"),
-    of=Native(OURS, "team/commons"),
-    handle="commons-team",
-    kind=ActorKind.SERVICE,
-    community=COMMUNITY.id,
-    name="Commons: moderation",
-)
+TEAM = native("https://moot.example/c/commons/team")
 SAM_GHOST = Ghost(Native(MATRIX, "@_moot_sam=40a.example:hs.test"), SAM.native, "_moot_sam=40a.example", ActorKind.PERSON, COMMUNITY.id)
 
 
@@ -117,7 +110,7 @@ class World:
         self.me = ME
         self.channels = {ROOM: CHANNEL, GROUP: CHANNEL, FAR_GROUP: GUILD, GUILD_ROOM: GUILD}
         self.actors = {actor.native: actor for actor in (SAM, KIM, FAR, OTHER_GROUP)}
-        self.ghosts = [ANA_GHOST, GROUP_GHOST, TEAM_GHOST, SAM_GHOST]
+        self.ghosts = [ANA_GHOST, GROUP_GHOST, SAM_GHOST]
         self.follows: list[Follow] = []
         self.documents: dict[str, bytes] = {ANA_GHOST.native.id: b'{"id":"https://moot.example/u/ana","type":"Person"}'}
         self.asked: list[Need] = []
