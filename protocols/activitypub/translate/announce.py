@@ -35,7 +35,7 @@ _LATER = {
     "Add": "pins and moderators of other groups are not followed yet",
     "Remove": "pins and moderators of other groups are not followed yet",
     "Block": "bans in other groups are not followed yet",
-    "Flag": "reports come with the moderators' desk",
+    "Flag": "reports go to a group itself, and are nothing to be passed on",
     "Lock": "locks in other groups are not followed yet",
     "Move": "moves are not followed yet",
     "Dislike": "a vote against something is not shown",

@@ -19,12 +19,12 @@ from protocols.activitypub.translate.membership import read_answer, read_follow
 from protocols.activitypub.translate.message import read_create, read_said, read_update
 from protocols.activitypub.translate.profile import read_delete_actor, read_update_actor
 from protocols.activitypub.translate.reaction import read_like
+from protocols.activitypub.translate.report import read_flag, read_resolve
 from protocols.activitypub.translate.retraction import read_delete, read_undo
 from protocols.activitypub.translate.sanction import read_block
 from protocols.activitypub.translate.thing import ACTOR_TYPES, Thing, decode
 
 _BY_NAME = {
-    "Flag": "Flag: reports come with the moderators' desk",
     "Dislike": "Dislike: a vote against something is not shown",
     "Move": "Move: moving accounts are not followed yet",
     "QuoteRequest": "QuoteRequest: quotes come with their norm",
@@ -89,6 +89,10 @@ def _read(arrival: Arrival) -> Reading:
             return read_lock(arrival, activity, opened=False)
         case "Add" | "Remove":
             return read_change(arrival)
+        case "Flag":
+            return read_flag(arrival)
+        case "Resolve":
+            return read_resolve(arrival)
         case "Accept" | "Reject":
             return read_answer(arrival)
         case other:

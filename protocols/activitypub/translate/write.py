@@ -46,6 +46,7 @@ from protocols.activitypub.translate.notice import write_notice
 from protocols.activitypub.translate.outgoing import NO_ACTOR, Lack, Made, Outgoing
 from protocols.activitypub.translate.profile import write_profile
 from protocols.activitypub.translate.reaction import write_like
+from protocols.activitypub.translate.report import write_flag
 from protocols.activitypub.translate.restoration import write_restoration
 from protocols.activitypub.translate.retraction import write_retraction, write_unboost
 from protocols.activitypub.translate.sanction import write_block, write_rejection
@@ -120,6 +121,8 @@ def _made(out: Outgoing, item: Item) -> Made:
             return write_profile(out, content, activity=activity)
         case "unboost" if isinstance(content, Retraction):
             return write_unboost(out, content, activity=activity)
+        case "report" if isinstance(content, Report):
+            return write_flag(out, content, activity=activity)
         case "reject" if isinstance(content, Sanction):
             return write_rejection(out, content, activity=activity)
         case "say" if isinstance(content, Notice):

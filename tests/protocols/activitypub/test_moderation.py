@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bridge.changes import Retract
-from bridge.model.content import Appointment, Lock, Restoration, Retraction, Sanction
+from bridge.model.audience import Audience
+from bridge.model.content import Appointment, Lock, Report, Restoration, Retraction, Sanction
 from bridge.model.ids import Native, ObjectId, Protocol, event_id
 from bridge.model.restriction import Measure
 from bridge.refs import Ignored, Read
@@ -259,3 +260,67 @@ def test_servers_and_limits_stay_between_us() -> None:
         Sanction(SAM.native, Measure.LIMIT),
     ):
         assert World().write(item(sanction, "wrap")).code.startswith("sanction.")  # type: ignore[union-attr]
+
+
+# ----------------------------------------------------------------------------------------------------------------- reports
+
+
+def flag(about: object, **more: Any) -> dict[str, Any]:
+    """As Mastodon 4.5 sends it: without `to`, the account first."""
+    return {"id": "https://b.example/flags/1", "type": "Flag", "actor": KIM.native.id, "object": about, "content": "Look at this.", **more}
+
+
+def test_a_report_is_about_what_crossed_here_and_no_more_than_twenty_of_it() -> None:
+    world = World()
+    many = [f"https://a.example/o/{number}" for number in range(10_000)]
+    content = only(world.read(flag([ANA_GHOST.native.id, url_of(ROOT), *many]))).content
+    assert content == Report((ROOT.id,), ANA.native, words="Look at this.")
+    assert len([need for need in world.asked if need.kind == "object_at"]) <= 40
+    assert not [need for need in world.asked if need.kind == "document"], "nothing is fetched because somebody names it"
+
+
+def test_a_report_of_a_person_alone_is_heard_where_they_take_part() -> None:
+    assert only(World().read(flag(ANA_GHOST.native.id))).content == Report((), ANA.native, words="Look at this.")
+    addressed = flag(SAM.native.id, to=[GROUP.id])
+    assert only(World().read(addressed)).content == Report((), SAM.native, words="Look at this.")
+
+
+@pytest.mark.parametrize("about", ["https://a.example/o/unknown", FAR_GROUP.id, "https://moot.example/u/nobody", GROUP.id])
+def test_a_report_about_nothing_that_is_here_opens_nothing(about: str) -> None:
+    assert isinstance(World().read(flag(about)), Ignored)
+
+
+def test_a_report_of_nothing_is_refused() -> None:
+    refusal(World().read(flag([])), "O6")
+
+
+def test_a_report_in_two_communities_is_heard_in_both() -> None:
+    guild = native("https://b.example/o/guild")
+    reading = World().read(flag([url_of(ROOT), guild.id]))
+    assert isinstance(reading, Read)
+    assert len({event.id for event in reading.events}) == len(reading.events)
+
+
+def test_what_a_reporter_sent_is_not_kept_beside_what_it_means() -> None:
+    event = only(World().read(flag(url_of(ROOT))))
+    assert event.wire is None
+    assert event.audience is Audience.DIRECT
+
+
+def test_the_words_of_a_report_are_plain_and_bounded() -> None:
+    content = only(World().read(flag(url_of(ROOT), content="<p>Look</p><script>x</script>" + "a" * 9_000))).content
+    assert isinstance(content, Report)
+    assert content.words.startswith("Look")
+    assert "<" not in content.words
+    assert len(content.words) <= 500
+
+
+def test_a_report_leaves_in_the_name_of_the_team_with_one_group_to_look_after_it() -> None:
+    said = sent(World().write(item(Report((POST.id,), SAM.native, words="spam"), "report", KIM)))
+    assert (said["actor"], said["to"], said["object"]) == (TEAM.id, [GROUP.id], [SAM.native.id, POST.native.id])
+    assert KIM.native.id not in str(said)
+
+
+def test_an_answer_to_no_report_of_ours_is_nothing() -> None:
+    reading = World().read({**act("Resolve", {"id": "https://a.example/a/flag", "type": "Flag"})})
+    assert isinstance(reading, Ignored)

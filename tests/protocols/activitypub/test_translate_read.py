@@ -538,9 +538,7 @@ def test_a_like_keeps_its_sign(members: dict[str, object], key: str) -> None:
     assert only(World().read(deed("Like", url_of(ROOT), **members))).content == Reaction(ROOT.id, key)
 
 
-@pytest.mark.parametrize(
-    "kind", ["Block", "Flag", "Move", "Add", "Remove", "Lock", "Dislike", "QuoteRequest", "View", "Arrive", "Nonsense"]
-)
+@pytest.mark.parametrize("kind", ["Block", "Move", "Add", "Remove", "Lock", "Dislike", "QuoteRequest", "View", "Arrive", "Nonsense"])
 def test_what_is_not_acted_on_yet_is_ignored_by_name(kind: str) -> None:
     reading = World().read(deed(kind, GROUP.id))
     assert isinstance(reading, Ignored)
