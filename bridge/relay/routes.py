@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bridge.model.actor import Actor
-from bridge.model.content import Membership, Notice
+from bridge.model.content import Appointment, Membership, Notice, Sanction
 from bridge.model.event import Event
 from bridge.model.ids import Native, Protocol
 from bridge.model.item import Destination
@@ -45,7 +45,7 @@ class Routes:
         return tuple(routes)
 
     async def _involved(self, event: Event) -> list[Actor]:
-        """Authors of what it is about and people named in it, except its own author and accounts of ours."""
+        """Authors of what it is about, people named in it, and whom it decides about, except its own author and accounts of ours."""
         people: dict[Native, None] = {}
         for target in targets_of(event.content):
             known = await self._store.objects.get(target)
@@ -54,6 +54,8 @@ class Routes:
         words = words_of(event.content)
         for mention in words.mentions if words is not None else ():
             people[mention.actor] = None
+        if isinstance(event.content, Sanction | Appointment):
+            people[event.content.whom] = None
         people.pop(event.author.native, None)
         found = []
         for person in list(people)[:MOST_INVOLVED]:

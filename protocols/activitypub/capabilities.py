@@ -36,7 +36,7 @@ OURS = Capabilities(
         "sanction": (_REMOVAL, Carry("reject", Hearers.INVOLVED, by_place=True, born=Born.ANYWHERE, urgent=True, keep_days=30)),
         "lock": (_REMOVAL,),
         "restoration": (_REMOVAL,),
-        "appointment": (_WRAP,),
+        "appointment": (Carry("wrap", Hearers.REACHED, by_place=True, born=Born.ANYWHERE),),
     },
     audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED}),
     fetches=True,
