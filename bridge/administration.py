@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from bridge import logbook
 from bridge.changes import (
     AppendEvent,
     AppendItem,
@@ -47,13 +48,15 @@ from bridge.model.ids import (
     item_id,
 )
 from bridge.model.item import Item
+from bridge.model.logentry import LogEntry
 from bridge.model.place import Channel, Community, History, Join, Place, PlaceKind, moderation_channel
 from bridge.model.record import Follow, Hold, Kept, Record, Wait
 from bridge.moderation.handles import flaw
 from bridge.moderation.holds import Action
+from bridge.moderation.log import PublicLog
 from bridge.moderation.wording import notice
 from bridge.norms.wording import sentence
-from bridge.operations import CommunityLine, HoldLine, IntakeLine, MediaLine, Outbound, Retirement, Status, hold_line
+from bridge.operations import CaseLine, CommunityLine, HoldLine, IntakeLine, LogProof, MediaLine, Outbound, Retirement, Status, hold_line
 from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.keeping import Keeper
 from bridge.relay.plan import place_roster
@@ -354,6 +357,18 @@ class Administration:
 
     async def return_(self, *, id: str, reason: str) -> HoldLine:  # noqa: A002
         return await self._hold(await self._relay.decide(EventId(id), Action.RETURN, OPERATOR, reason))
+
+    async def log_show(self, *, community: str, limit: int, names: bool) -> tuple[LogEntry, ...]:
+        return await logbook.last(self._store, (await self._find(community)).id, limit, names=names)
+
+    async def log_verify(self, *, community: str) -> LogProof:
+        return await logbook.verify(self._store, (await self._find(community)).id)
+
+    async def log_public(self, *, community: str) -> PublicLog:
+        return await logbook.public(self._store, (await self._find(community)).id)
+
+    async def cases(self, *, community: str, limit: int) -> tuple[CaseLine, ...]:
+        return await logbook.cases(self._store, await self._find(community), limit)
 
     async def media(self, *, limit: int) -> tuple[MediaLine, ...]:
         return tuple(self._media_line(kept) for kept in await self._store.media.listing(limit))

@@ -20,6 +20,7 @@ from bridge.commands.example import example
 from bridge.commands.founding import init
 from bridge.commands.holds import holds
 from bridge.commands.intake import intake
+from bridge.commands.log import cases, log
 from bridge.commands.media import media
 from bridge.commands.running import demo, run, settings, status
 from bridge.commands.table import safe
@@ -92,6 +93,8 @@ for command in (
     deliveries,
     intake,
     holds,
+    cases,
+    log,
     media,
     db,
     backup,

@@ -11,13 +11,28 @@ from typing import Protocol
 
 import msgspec
 
+from bridge.model.case import CaseId
 from bridge.model.content.release import Ending
 from bridge.model.ids import EventId, Native
+from bridge.model.logentry import LogEntry
 from bridge.model.place import Place
 from bridge.model.record import Hold, Record
+from bridge.moderation.log import PublicLog
 from bridge.streams import Backlog, DeadLetter, LaneState
 
-__all__ = ["CommunityLine", "HoldLine", "IntakeLine", "MediaLine", "Operations", "Outbound", "Retirement", "Status", "hold_line"]
+__all__ = [
+    "CaseLine",
+    "CommunityLine",
+    "HoldLine",
+    "IntakeLine",
+    "LogProof",
+    "MediaLine",
+    "Operations",
+    "Outbound",
+    "Retirement",
+    "Status",
+    "hold_line",
+]
 
 
 class CommunityLine(msgspec.Struct, frozen=True):
@@ -31,6 +46,28 @@ class CommunityLine(msgspec.Struct, frozen=True):
     retired: bool = False
     moderation: Place | None = None
     """The room in which its moderators work."""
+
+
+class LogProof(msgspec.Struct, frozen=True):
+    """`head` and `entries` as far as the chain holds; `broken` is the first entry that does not fit, None when all do."""
+
+    head: str
+    entries: int
+    broken: int | None = None
+    why: str = ""
+
+
+class CaseLine(msgspec.Struct, frozen=True):
+    """A case as its operator sees it. `raised`: how many raised a hand, by standing; `outcome` "" while nobody has decided."""
+
+    id: CaseId
+    community: str
+    stage: str
+    opened_at: datetime
+    raised: str
+    about: str
+    outcome: str = ""
+    due_at: datetime | None = None
 
 
 class Retirement(msgspec.Struct, frozen=True):
@@ -149,6 +186,22 @@ class Operations(Protocol):
 
     async def return_(self, *, id: str, reason: str) -> HoldLine:  # noqa: A002
         """Gives a held event back to its author, with the reason."""
+        ...
+
+    async def log_show(self, *, community: str, limit: int, names: bool) -> tuple[LogEntry, ...]:
+        """The last entries, oldest first; with `names` also whom they concern, for whoever runs the node."""
+        ...
+
+    async def log_verify(self, *, community: str) -> LogProof:
+        """Does every entry follow from the one before?"""
+        ...
+
+    async def log_public(self, *, community: str) -> PublicLog:
+        """What everybody may see."""
+        ...
+
+    async def cases(self, *, community: str, limit: int) -> tuple[CaseLine, ...]:
+        """Newest first, without names and words."""
         ...
 
     async def media(self, *, limit: int) -> tuple[MediaLine, ...]:

@@ -106,10 +106,7 @@ def _raise(rest: str) -> Raise:
 
 
 def category_of(words: str) -> Category:
-    """What the words of a report from elsewhere say themselves: servers send free text, some with the name of a rule in front."""
-    for word in re.findall(r"[a-z]+", words.lower())[:40]:
-        if word in _CATEGORIES and word != str(Category.OTHER):
-            return _CATEGORIES[word]
-        if word in _ALIASES:
-            return _ALIASES[word]
-    return Category.OTHER
+    """What the words of a report from elsewhere say themselves: servers send free text, some with the number of a rule in front."""
+    named = [_CATEGORIES.get(word) or _ALIASES.get(word, Category.OTHER) for word in re.findall(r"[a-z]+", words.lower())[:40]]
+    telling = [category for category in named if category not in (Category.OTHER, Category.NORM)]
+    return next(iter(telling), Category.NORM if Category.NORM in named else Category.OTHER)

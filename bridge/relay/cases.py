@@ -22,7 +22,7 @@ from bridge.model.item import Item
 from bridge.model.logentry import Doing, LogEntry, Names
 from bridge.model.place import Community, Place, PlaceKind
 from bridge.moderation import cases as life
-from bridge.moderation.cards import OUTCOMES, short
+from bridge.moderation.cards import CATEGORIES, OUTCOMES, short
 from bridge.moderation.cases import Refused, Subject
 from bridge.moderation.log import place_class
 from bridge.moderation.raising import Raise, category_of
@@ -313,7 +313,9 @@ class Cases:
             channel=cause.channel,
             place=group,
             author=Actor(Native(OURS, case.community), "", self._node.domain, kind=ActorKind.APPLICATION),
-            content=Report((case.object,) if case.object is not None else (), case.person, category, str(category)),
+            content=Report(
+                (case.object,) if case.object is not None else (), case.person, category, f"Reported as {CATEGORIES[category]}."
+            ),
             audience=Audience.DIRECT,
             at=now,
             received_at=now,

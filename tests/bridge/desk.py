@@ -15,12 +15,15 @@ import msgspec
 
 from bridge.control import ControlServer
 from bridge.errors import Full, OperatorError
+from bridge.model.case import CaseId
 from bridge.model.content.release import Ending
 from bridge.model.ids import ACTIVITYPUB, MATRIX, CommunityId, EventId, ItemId, Native, ObjectId
 from bridge.model.item import Destination, Omission, Stage, Standing
+from bridge.model.logentry import Doing, LogEntry, Names
 from bridge.model.place import Place, PlaceKind
 from bridge.model.record import Hold, Record
-from bridge.operations import CommunityLine, HoldLine, IntakeLine, MediaLine, Outbound, Retirement, Status, hold_line
+from bridge.moderation.log import PublicLog, public
+from bridge.operations import CaseLine, CommunityLine, HoldLine, IntakeLine, LogProof, MediaLine, Outbound, Retirement, Status, hold_line
 from bridge.streams import Backlog, DeadLetter, LaneState
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -70,6 +73,20 @@ CROSSED = Record(
         Standing(ItemId("item2"), "direct", FAR, Stage.GIVEN_UP, "silent for 7 days", 40),
     ),
 )
+DONE = tuple(
+    LogEntry(
+        f"entry{seq}",
+        CommunityId("commons"),
+        NOON,
+        Doing("hold", norm="N05", item="message", place="open room", standing="visitor", platform="activitypub"),
+        Names(whom=Native(ACTIVITYPUB, "https://a.example/u/sam"), reason="the first post"),
+        seq=seq,
+    )
+    for seq in range(1, 7)
+)
+
+CASE = CaseLine(CaseId("k7t2mq5x3wz4n6a2b7c5d3e4fi"), "commons", "nobody has looked yet", NOON, "1 known member (weight 1)", "message")
+
 HELD = Record(
     event_id=EventId("k7t2mq5x3wz4n6a2b7c5d3e4fi"),
     community=CommunityId("c1"),
@@ -169,6 +186,27 @@ class Desk:
     async def return_(self, *, id: str, reason: str) -> HoldLine:
         self.told.append(reason)
         return self.held.pop(EventId(id))
+
+    async def community_moderation(self, *, handle: str, place: str) -> CommunityLine:
+        room = Place(Native(MATRIX, place), PlaceKind.MODERATION) if place else None
+        self.lines[handle] = msgspec.structs.replace(self._line(handle), moderation=room)
+        return self.lines[handle]
+
+    async def log_show(self, *, community: str, limit: int, names: bool) -> tuple[LogEntry, ...]:
+        self._line(community)
+        return tuple(one if names else msgspec.structs.replace(one, names=None) for one in DONE)[-limit:]
+
+    async def log_verify(self, *, community: str) -> LogProof:
+        self._line(community)
+        return LogProof("f" * 64, 1, 2, "it was changed after it was written") if self.full else LogProof("f" * 64, 2)
+
+    async def log_public(self, *, community: str) -> PublicLog:
+        self._line(community)
+        return public(DONE)
+
+    async def cases(self, *, community: str, limit: int) -> tuple[CaseLine, ...]:
+        self._line(community)
+        return (CASE,)[:limit]
 
     async def media(self, *, limit: int) -> tuple[MediaLine, ...]:
         return tuple(self.files.values())[:limit]

@@ -67,6 +67,39 @@ def test_the_way_from_nothing_to_a_linked_community(tmp_path: Path, desk: Desk) 
     assert [created.exit_code, linked.exit_code, listed.exit_code] == [0, 0, 0]
 
 
+def test_moderators_get_a_room_and_leave_it(tmp_path: Path, desk: Desk) -> None:
+    run(tmp_path, "community", "create", "commons", "The Commons")
+
+    given = run(tmp_path, "community", "moderation", "commons", "#mods:hs.example")
+    taken = run(tmp_path, "community", "moderation", "commons")
+
+    assert given.output == "The moderators of @commons@moot.example work in #mods:hs.example.\n"
+    assert taken.output == "The moderators of @commons@moot.example work in no room now.\n"
+
+
+def test_the_log_names_nobody_unless_it_is_asked_to(tmp_path: Path, desk: Desk) -> None:
+    run(tmp_path, "community", "create", "commons", "The Commons")
+
+    shown, named = run(tmp_path, "log", "show", "commons"), run(tmp_path, "log", "show", "commons", "--names")
+    public = run(tmp_path, "log", "public", "commons")
+
+    assert "hold by automatic, N05" in shown.output
+    assert "sam" not in shown.output + public.output
+    assert "concerns https://a.example/u/sam; the first post" in named.output
+    assert "2026-11      6 × hold by automatic, N05" in public.output
+
+
+def test_a_log_that_does_not_hold_is_an_error_that_says_where(tmp_path: Path, desk: Desk) -> None:
+    run(tmp_path, "community", "create", "commons", "The Commons")
+    whole = run(tmp_path, "log", "verify", "commons")
+    desk.full = True
+    broken = run(tmp_path, "log", "verify", "commons")
+
+    assert whole.output == f"The log holds: 2 entries, head {'f' * 64}.\n"
+    assert broken.output.startswith("folkmoot: The log does not hold from entry 2 on: it was changed after it was written")
+    assert (whole.exit_code, broken.exit_code) == (0, 2)
+
+
 def test_unlinking_takes_the_place_out(tmp_path: Path, desk: Desk) -> None:
     run(tmp_path, "community", "create", "commons", "The Commons")
     run(tmp_path, "community", "link", "commons", "#commons:hs.example")
@@ -136,6 +169,9 @@ def test_what_the_operator_cannot_mend_ends_with_another_status(tmp_path: Path, 
         ("intake", "list"),
         ("media", "list"),
         ("community", "list"),
+        ("log", "show", "commons", "--names"),
+        ("log", "public", "commons"),
+        ("cases", "list", "commons"),
         ("status",),
     ],
 )
