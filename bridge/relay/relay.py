@@ -55,6 +55,7 @@ from bridge.model.record import Hold
 from bridge.model.withdrawal import Terms
 from bridge.moderation.commands import GRACES, mark_of
 from bridge.moderation.holds import Action, Refused
+from bridge.moderation.native import is_vouched
 from bridge.moderation.raising import is_flag
 from bridge.norms.context import Keep
 from bridge.ports import Adapter, Clock, Node, Store
@@ -258,14 +259,24 @@ class Relay:
                 return await self._echoes.hear(event, content)
             case Report():
                 return await self._cases.reported(event, content)
-            case Sanction() if not content.lifted and content.whom.protocol == event.place.protocol:
-                return await self._memberships.left(event, content.whom)
-            case Sanction() | Lock() | Restoration() | Appointment():
+            case Sanction():
+                return await self._sanctioned(event, content)
+            case Lock() | Restoration() | Appointment():
                 return _unseated(event)
             case Notice():
                 return [EraseEvent(event.id, "noted")]
             case _:
                 assert_never(content)
+
+    async def _sanctioned(self, event: Event, sanction: Sanction) -> list[Change]:
+        """Whoever is sent out of a room is gone from it; a group is only told, by anybody."""
+        channel = await self._store.directory.channel(event.channel)
+        place = channel.place(event.place) if channel is not None else None
+        if place is None or not is_vouched(event, place):
+            return _unseated(event)
+        if sanction.lifted or sanction.whom.protocol != event.place.protocol:
+            return [EraseEvent(event.id, "noted")]
+        return await self._memberships.left(event, sanction.whom)
 
     async def _released(self, event: Event, release: Release) -> list[Change]:
         """A wait ended: what waited is judged once more, knowing how. Nothing follows when it was taken back meanwhile."""
