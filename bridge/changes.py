@@ -22,9 +22,11 @@ from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Upload, W
 from bridge.model.session import Session, SignInLink
 from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
+from bridge.norms.counters import Count
 from bridge.norms.decision import Decision, ModeOp
 from bridge.norms.origins import Origin
 from bridge.norms.standing import Vouch
+from bridge.norms.version import Version
 
 
 class AppendEvent(msgspec.Struct, frozen=True):
@@ -249,6 +251,19 @@ class PutMode(msgspec.Struct, frozen=True):
 
     community: CommunityId
     mode: ModeOp
+
+
+class PutCounters(msgspec.Struct, frozen=True):
+    """The counters as they are with one more event in them; beyond `counters.MOST_KEYS` the least recently used go."""
+
+    counts: tuple[Count, ...]
+    at: datetime
+
+
+class PutNorms(msgspec.Struct, frozen=True):
+    """The next version of a norm file. Its number stands for good: Conflict when there is another under it, or its parent is not the last."""
+
+    version: Version
 
 
 class NoteRelayed(msgspec.Struct, frozen=True):
@@ -487,6 +502,8 @@ Change = (
     | NoteAcquainted
     | PutOrigin
     | PutMode
+    | PutCounters
+    | PutNorms
     | NoteRelayed
     | PutConversation
     | PutPortal

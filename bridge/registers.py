@@ -1,4 +1,4 @@
-"""The ports of what is kept about people: standing, direct conversations, cases, and the log of what was done. As `ports.py` says."""
+"""The ports of what is kept about people: standing, direct conversations, cases, and the log of what was done; and of norms."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from bridge.model.event import Event
 from bridge.model.ids import ChannelId, CommunityId, Native, ObjectId
 from bridge.model.logentry import LogEntry
 from bridge.model.portal import Door, Portal
+from bridge.norms.counters import Count
 from bridge.norms.decision import ModeOp
 from bridge.norms.origins import Origin
 from bridge.norms.standing import Tenure, Vouch
+from bridge.norms.version import Version
 from bridge.streams import Share
 
-__all__ = ["Cases", "Log", "People", "Portals"]
+__all__ = ["Cases", "Log", "Norms", "People", "Portals"]
 
 
 class Cases(Protocol):
@@ -113,4 +115,20 @@ class People(Protocol):
 
     async def modes(self, community: CommunityId) -> tuple[ModeOp, ...]:
         """Those that have not ended."""
+        ...
+
+
+class Norms(Protocol):
+    """Every version of every norm file, and what norms count."""
+
+    async def current(self) -> tuple[Version, ...]:
+        """The last version of each file, by name."""
+        ...
+
+    async def history(self, name: str) -> tuple[Version, ...]:
+        """Every version of one file, the first first."""
+        ...
+
+    async def counters(self, keys: tuple[str, ...]) -> dict[str, Count]:
+        """Those that there are; one look-up for all."""
         ...

@@ -1,4 +1,4 @@
-"""The tables of moderation: cases with their sealed copies, and the log that chains what was done. Conventions as in schema.py."""
+"""The tables of moderation: cases with their sealed copies, the log that chains what was done, norms and counters. As in schema.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy import Index, Table
 from storage.schema import metadata
 from storage.tables import bytes_, number, partial, text
 
-__all__ = ["case_people", "cases", "evidence", "log"]
+__all__ = ["case_people", "cases", "counter_keys", "counters", "evidence", "log", "norm_files"]
 
 cases = Table(
     "cases",
@@ -47,6 +47,40 @@ evidence = Table(
     Index("ix_evidence_object", "object"),
     Index("ix_evidence_who", "who"),
     comment="Copies of what was reported, for the moderators on the case alone.",
+)
+
+norm_files = Table(
+    "norm_files",
+    metadata,
+    text("name", "what it is the file of: `node`, `pack:NAME`, `community:NAME` …", key=True),
+    number("version", "its version, from 1 on", key=True),
+    text("hash", "SHA-256 of its words"),
+    text("parent", "hash of the version before it, empty for the first"),
+    number("at", "moment it came into force"),
+    bytes_("words", "the file as it was written"),
+    comment="Every version of every norm file: append-only, chained by hash.",
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    text("key", "keyed hash of what is counted, renewed every day", key=True),
+    bytes_("body", "a ring, a crowd or a leak (bridge/norms/counters.py)"),
+    text("who", "keyed hash of the person it is about; empty: nobody"),
+    number("used_at", "moment of the last one"),
+    number("until", "moment it is empty without one more"),
+    Index("ix_counters_used_at", "used_at"),
+    Index("ix_counters_until", "until"),
+    Index("ix_counters_who", "who"),
+    comment="What norms count, within windows of at most seven days.",
+)
+
+counter_keys = Table(
+    "counter_keys",
+    metadata,
+    number("one", "always 1", key=True),
+    number("live", "how many rows `counters` has"),
+    comment="One row: the size of `counters`, so that its bound costs no count.",
 )
 
 log = Table(

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Executable, and_, bindparam, delete, exists, func, insert, or_, select, update
 
+from storage.changes.norms import drop_counters
 from storage.changes.outgoing import erase_passed
 from storage.columns import micros
 from storage.desk_schema import desk_links, desk_sessions
@@ -177,6 +178,7 @@ def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
         ("peers", _OLD_UPLOADS, now - retention.peers),
     ):
         kinds[kind] += connection.execute(statement, {"before": micros(before)}).rowcount
+    kinds["keys"] += drop_counters(connection, at)
     kinds["decisions"] += connection.execute(_LONELY_OMISSIONS).rowcount
     bodies += connection.execute(_CUT_NAMES, {"before": micros(now - retention.decisions)}).rowcount
     return Swept(kinds, bodies, more=max(counts) >= _BOUND)

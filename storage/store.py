@@ -28,6 +28,7 @@ from storage.lines import Lines
 from storage.log import SqlLog
 from storage.media import SqlMedia
 from storage.migrations import upgrade
+from storage.norms import SqlNorms
 from storage.notify import SharedHints
 from storage.objects import SqlObjects
 from storage.people import SqlPeople
@@ -68,6 +69,7 @@ class SqlStore:
         self.cases = SqlCases(database, secret_key)
         self.log = SqlLog(database, secret_key)
         self.portals = SqlPortals(database)
+        self.norms = SqlNorms(database)
         self.people = SqlPeople(database, clock, secret_key)
         self.sessions = SqlSessions(database)
         self.keys = SqlKeys(database, Seal(secret_key))

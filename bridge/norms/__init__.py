@@ -1,9 +1,10 @@
-"""The norms in force, one line each; the order changes nothing but which reason is named first."""
+"""The norms built in, one line each; the order changes nothing but which reason is named first."""
 
 from __future__ import annotations
 
 from bridge.norms import audience, consent, grace, loops, welcome
 from bridge.norms.norm import Norm
+from bridge.norms.normset import NormSet, plain
 
 VERSION = "builtin/1"
 
@@ -14,3 +15,6 @@ NORMS: tuple[Norm, ...] = (
     grace.NORM,
     welcome.NORM,
 )
+
+DEFAULT: NormSet = plain(VERSION, NORMS)
+"""What a node runs that has no norm file."""

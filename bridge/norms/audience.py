@@ -10,7 +10,7 @@ from bridge.model.event import Event
 from bridge.model.place import Place, admits, ceiling
 from bridge.norms.context import Context
 from bridge.norms.decision import Finding, Reason, Rung, Verdict
-from bridge.norms.norm import Footing, Norm, footing
+from bridge.norms.norm import Footing, Level, Norm, Params, footing
 
 AUTHOR = Reason("audience", "audience.author", Rung.ALLOW)
 ROOM = Reason("audience", "audience.room", Rung.ALLOW)
@@ -22,7 +22,7 @@ NOT_THE_AUTHOR = Reason("audience", "audience.not_the_author", Rung.LOCAL)
 NOT_CARRIED = Reason("audience", "audience.not_carried", Rung.LOCAL)
 
 
-def judge(event: Event, context: Context) -> tuple[Finding, ...]:
+def judge(event: Event, context: Context, params: Params) -> tuple[Finding, ...]:  # noqa: ARG001  (a norm without parameters)
     """Ceilings, and STAY for what is about something that is not out there."""
     kind = footing(event.content)
     if kind in (Footing.TAKES_BACK, Footing.INWARD):
@@ -67,5 +67,7 @@ NORM = Norm(
     title="Never to more people",
     rule="Crossing never shows words to more people than their author chose.",
     stage=1,
+    level=Level.CONSTITUTIONAL,
+    name="audience",
     judge=judge,
 )

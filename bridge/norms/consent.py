@@ -7,6 +7,7 @@ the yes is addressing the community; `off` said aloud, and the markers, hold the
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 from bridge.model.actor import Mark
 from bridge.model.audience import Audience
@@ -16,7 +17,7 @@ from bridge.model.event import Event
 from bridge.model.ids import Native
 from bridge.norms.context import Consent, Context, Crossing, Keep
 from bridge.norms.decision import Finding, Reason, Rung, Verdict
-from bridge.norms.norm import Footing, Norm, footing, words_of
+from bridge.norms.norm import DAY, HOUR, Footing, Level, Norm, Params, footing, span, words_of
 
 OFF = Reason("N01", "N01.off", Rung.LOCAL)
 ACCOUNT = Reason("N01", "N01.account_marker", Rung.LOCAL)
@@ -35,7 +36,13 @@ _HASHTAG = re.compile(r"(?<![\w&/#])#(?:nobridge|local)(?![\w-])", re.IGNORECASE
 _BANG = re.compile(r"\s*!local(?!\w)", re.IGNORECASE)
 
 
-def judge(event: Event, context: Context) -> tuple[Finding, ...]:
+class Consented(Params, frozen=True):
+    """`ask_ttl` in seconds: an unanswered question keeps the words at home after it."""
+
+    ask_ttl: Annotated[int, span(HOUR, 7 * DAY)] = 24 * HOUR
+
+
+def judge(event: Event, context: Context, params: Consented) -> tuple[Finding, ...]:
     """PASS, HOLD(ask) or STAY, for destinations away from home; and the ceiling the person chose."""
     kind = footing(event.content)
     if kind in (Footing.TAKES_BACK, Footing.INWARD):
@@ -43,7 +50,7 @@ def judge(event: Event, context: Context) -> tuple[Finding, ...]:
     away = _away(event, context)
     if away is not None and not away:
         return ()
-    found = _said(event, context, kind, away)
+    found = _said(event, context, params, kind, away)
     if context.unlinked and kind in (Footing.SPEAKS, Footing.REVISES):
         found.append(Finding(reason=NAMED, places=away, transforms=frozenset({UNLINK})))
     return tuple(found)
@@ -65,7 +72,7 @@ def _away(event: Event, context: Context) -> frozenset[Native] | None:
     return frozenset(place.native for place in context.destinations if place.native.protocol != event.place.protocol)
 
 
-def _said(event: Event, context: Context, kind: Footing, away: frozenset[Native] | None) -> list[Finding]:
+def _said(event: Event, context: Context, params: Consented, kind: Footing, away: frozenset[Native] | None) -> list[Finding]:
     consent, marks = context.author.consent, context.author.marks
     state = _state(consent, event.place, needed=context.author.needs_consent)
     wants = context.keep is Keep.CROSS or state is not Crossing.OFF
@@ -88,7 +95,7 @@ def _said(event: Event, context: Context, kind: Footing, away: frozenset[Native]
         case Footing.REACTS | Footing.SHOWS:
             return _wordless(event, state, away)
         case _:
-            return _words(context, state, away)
+            return _words(context, params, state, away)
 
 
 def _state(consent: Consent | None, place: Native, *, needed: bool) -> Crossing:
@@ -100,15 +107,14 @@ def _state(consent: Consent | None, place: Native, *, needed: bool) -> Crossing:
     return Crossing.ON if state is Crossing.OFF and not needed and not spoken else state
 
 
-def _words(context: Context, state: Crossing, away: frozenset[Native] | None) -> list[Finding]:
+def _words(context: Context, params: Consented, state: Crossing, away: frozenset[Native] | None) -> list[Finding]:
     if state is Crossing.OFF:
         return [_stay(OFF, away)]
     if state is Crossing.ASK:
         # Only the author's own tap ends an ask with a yes: a second judgement without one keeps the words at home.
         if ASK.code in context.waits:
             return [_stay(UNANSWERED, away)]
-        wait = context.ask_ttl.total_seconds()
-        return [Finding(reason=ASK, verdict=Verdict.HOLD, places=away, wait=wait, on_expiry=Ending.LOCAL)]
+        return [Finding(reason=ASK, verdict=Verdict.HOLD, places=away, wait=params.ask_ttl, on_expiry=Ending.LOCAL)]
     return _ceiling(state, away)
 
 
@@ -145,5 +151,8 @@ NORM = Norm(
     title="Consent to cross",
     rule="Your words stay where you wrote them until you say otherwise.",
     stage=1,
+    level=Level.CONSTITUTIONAL,
+    name="consent",
     judge=judge,
+    params=Consented,
 )

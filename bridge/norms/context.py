@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -12,6 +13,7 @@ from bridge.model.audience import Audience
 from bridge.model.content.release import Ending
 from bridge.model.ids import CommunityId, Native
 from bridge.model.place import Place
+from bridge.norms.decision import ModeOp
 from bridge.norms.origins import ServerState
 
 
@@ -129,6 +131,8 @@ class Context(msgspec.Struct, frozen=True):
     `unlinked`: people named in the words who have not agreed to be seen elsewhere; there they become plain text (transform `unlink`).
     `looked`: a person ended its wait, and not the clock. `stranger`: see there; None for a known member. `participants`: who has spoken in
     its thread, for N10. `faces`: see Face; loaded for who is no known member. `nudged`: the nudges this person had lately, by code.
+    `counters`: by key of the operations that norms asked for, their values with this event in them; one that is missing could not be
+    loaded. `secret_of_the_day`, `secret_of_the_week` key the hashes that counters are kept under (counters.key). `modes`: those in force.
     """
 
     now: datetime
@@ -141,9 +145,6 @@ class Context(msgspec.Struct, frozen=True):
     released: Ending | None = None
     waits: frozenset[str] = frozenset()
     relayed_before: bool = False
-    default_grace: int = 15
-    ask_ttl: timedelta = timedelta(hours=24)
-    review_ttl: timedelta = timedelta(hours=24)
     others: tuple[tuple[Native, frozenset[str]], ...] = ()
     unlinked: frozenset[Native] = frozenset()
     looked: bool = False
@@ -151,3 +152,7 @@ class Context(msgspec.Struct, frozen=True):
     participants: frozenset[Native] = frozenset()
     faces: tuple[Face, ...] = ()
     nudged: frozenset[str] = frozenset()
+    counters: Mapping[str, int] = {}
+    secret_of_the_day: bytes = b""
+    secret_of_the_week: bytes = b""
+    modes: tuple[ModeOp, ...] = ()

@@ -74,12 +74,28 @@ class Tell(msgspec.Struct, frozen=True):
     sign: str = ""
 
 
-class CounterOp(msgspec.Struct, frozen=True):
-    """`kind`: `distinct`, `count`, `leaky`; `key` and `member` are keyed hashes, never names."""
+class Tally(enum.StrEnum):
+    """How something is counted (norms.md 3.11)."""
 
-    kind: str
+    COUNT = "count"
+    """How often, within the window."""
+    DISTINCT = "distinct"
+    """How many different members, within the window; as far as `cap`."""
+    LEAKY = "leaky"
+    """Grows by one and runs empty: `cap` runs out in the length of the window."""
+
+
+class CounterOp(msgspec.Struct, frozen=True):
+    """One more of something. `key`, `member` and `who` are keyed hashes (counters.key), never names; `who` is the person that the counter is
+    about, so that it goes when they withdraw, "" for nobody. `window` in seconds, at most seven days. `cap`: the highest threshold plus one.
+    """
+
+    kind: Tally
     key: str
+    window: int
     member: str = ""
+    cap: int = 64
+    who: str = ""
 
 
 class ModeOp(msgspec.Struct, frozen=True):

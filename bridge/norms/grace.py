@@ -6,10 +6,12 @@ behind its message is still free (S27).
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from bridge.model.event import Event
 from bridge.norms.context import Context
 from bridge.norms.decision import Finding, Reason, Rung, Verdict
-from bridge.norms.norm import Footing, Norm, footing
+from bridge.norms.norm import HOUR, Footing, Level, Norm, Params, footing, span
 
 GRACE = Reason("grace", "grace.own", Rung.ALLOW)
 PARENT = Reason("grace", "grace.parent", Rung.ALLOW)
@@ -19,13 +21,19 @@ LONGEST = 3600.0
 """Seconds; a stored value beyond it is an accident."""
 
 
-def judge(event: Event, context: Context) -> tuple[Finding, ...]:
+class Grace(Params, frozen=True):
+    """`grace_s` in seconds, for people who chose nothing themselves (N01)."""
+
+    grace_s: Annotated[int, span(0, HOUR)] = 15
+
+
+def judge(event: Event, context: Context, params: Grace) -> tuple[Finding, ...]:
     """DELAY for new words of people who were asked, and for whatever is about something that waits itself."""
     kind = footing(event.content)
     found = []
     if kind is Footing.SPEAKS and context.author.needs_consent and context.released is None:
         consent = context.author.consent
-        seconds = min(float(consent.grace if consent is not None else context.default_grace), LONGEST)
+        seconds = min(float(consent.grace if consent is not None else params.grace_s), LONGEST)
         if seconds > 0:
             found.append(Finding(reason=GRACE, verdict=Verdict.DELAY, wait=seconds, explain=False))
     target = context.target
@@ -42,5 +50,8 @@ NORM = Norm(
     title="A moment to change your mind",
     rule="New words wait a few seconds before they leave, and an answer waits with what it answers.",
     stage=1,
+    level=Level.CONSTITUTIONAL,
+    name="grace",
     judge=judge,
+    params=Grace,
 )

@@ -15,12 +15,13 @@ from bridge.model.content.release import Ending
 from bridge.model.event import Event
 from bridge.model.ids import Native
 from bridge.model.place import Place
-from bridge.norms import NORMS, VERSION
+from bridge.norms import DEFAULT
 from bridge.norms.audience import NORM as AUDIENCE
 from bridge.norms.audience import NOT_CARRIED, closed
 from bridge.norms.context import Context
 from bridge.norms.decision import Decision, Explanation, Finding, Ruling, Rung, Tell, Verdict
 from bridge.norms.norm import Footing, Norm, footing
+from bridge.norms.normset import NormSet
 from bridge.norms.wording import appeal
 
 
@@ -34,26 +35,30 @@ class Found(msgspec.Struct, frozen=True):
 
 Rulings = tuple[tuple[Native, Ruling], ...]
 
+LONGEST = timedelta(hours=24)
+"""How long automation lets anything wait (norms.md 3.5)."""
+
 _CLOSEDNESS = {Ending.RELEASE: 0, Ending.LOCAL: 1, Ending.RETURN: 2}
 _SIGNS = {Verdict.HOLD: "⏳", Verdict.STAY: "🏠", Verdict.DECLINE: "🏠"}
 
 
-def judge(event: Event, context: Context, norms: tuple[Norm, ...] = NORMS) -> Decision:
+def judge(event: Event, context: Context, normset: NormSet = DEFAULT) -> Decision:
     """One Decision with a ruling for every destination, in their order. Never raises."""
     if footing(event.content) is Footing.TAKES_BACK:
         # Invariant I6: nothing stands before a deletion, whatever a norm might find.
         free = tuple((place.native, Ruling(Verdict.PASS, event.audience)) for place in context.destinations)
-        return Decision(event_id=event.id, norms=VERSION, rulings=free, rung=Rung.ALLOW)
-    found = [Found(norm, finding) for norm in norms for finding in norm.judge(event, context)]
+        return Decision(event_id=event.id, norms=normset.version, rulings=free, rung=Rung.ALLOW)
+    asked = [one for one in normset.active if one.enabled and one.scope.covers(event, context)]
+    found = [Found(one.norm, finding) for one in asked for finding in one.norm.judge(event, context, one.params)]
     found += _not_carried(found, event, context)
     found = [one for one in found if any(one.concerns(place) for place in context.destinations)]
     found.sort(key=_first_named)
     rulings = tuple((place.native, _rule([one for one in found if one.concerns(place)], event, context)) for place in context.destinations)
     reasons = tuple(dict.fromkeys(one.finding.reason for one in found if _matters(one, rulings)))
-    explanation = _explain(found, rulings, context)
+    explanation = _explain(found, rulings, context, normset.version)
     return Decision(
         event_id=event.id,
-        norms=VERSION,
+        norms=normset.version,
         rulings=rulings,
         rung=max((one.finding.reason.rung for one in found), default=Rung.ALLOW),
         reasons=reasons,
@@ -113,24 +118,24 @@ def _until(finding: Finding, context: Context) -> datetime:
     """Everything that waits has an end (I4): a finding without one waits as long as a review."""
     if finding.until is not None:
         return finding.until
-    return context.now + (timedelta(seconds=finding.wait) if finding.wait is not None else context.review_ttl)
+    return context.now + (timedelta(seconds=finding.wait) if finding.wait is not None else LONGEST)
 
 
-def _explain(found: list[Found], rulings: Rulings, context: Context) -> Explanation | None:
+def _explain(found: list[Found], rulings: Rulings, context: Context, version: str) -> Explanation | None:
     """One for all destinations. A destination where the author chose this themselves, or the transport refused, asks for none."""
     for place, (_, ruling) in sorted(zip(context.destinations, rulings, strict=True), key=lambda one: (-one[1][1].verdict, one[0].native)):
         if ruling.verdict < Verdict.HOLD:
             continue
         deciding = [one for one in found if one.concerns(place) and one.finding.verdict == ruling.verdict]
         if all(one.finding.explain for one in deciding):
-            return _explanation(deciding[0], ruling)
+            return _explanation(deciding[0], ruling, version)
     return None
 
 
-def _explanation(one: Found, ruling: Ruling) -> Explanation:
+def _explanation(one: Found, ruling: Ruling, version: str) -> Explanation:
     code = one.finding.reason.code
     until = (("until", ruling.until.isoformat()),) if ruling.until is not None else ()
-    args = (*one.finding.args, *until, ("norm", one.norm.title), ("version", VERSION))
+    args = (*one.finding.args, *until, ("norm", one.norm.title), ("version", version))
     return Explanation(code=code, args=args, appeal=appeal(code))
 
 

@@ -12,7 +12,7 @@ from bridge.model.ids import Native
 from bridge.model.place import Place, PlaceKind
 from bridge.norms.context import Context
 from bridge.norms.decision import Finding, Reason, Rung, Verdict
-from bridge.norms.norm import Footing, Norm, footing, words_of
+from bridge.norms.norm import Footing, Level, Norm, Params, footing, words_of
 
 OURS = Reason("loops", "loop.ours", Rung.LOCAL)
 GHOST = Reason("loops", "loop.ghost", Rung.LOCAL)
@@ -25,7 +25,7 @@ REPEATED = Reason("loops", "loop.repeated", Rung.LOCAL)
 INWARD = Reason("loops", "loop.inward", Rung.ALLOW)
 
 
-def judge(event: Event, context: Context) -> tuple[Finding, ...]:
+def judge(event: Event, context: Context, params: Params) -> tuple[Finding, ...]:  # noqa: ARG001  (a norm without parameters)
     """STAY for whatever would go round. Taking back is never stopped: a copy that should not be there must be removable."""
     kind = footing(event.content)
     if kind is Footing.TAKES_BACK:
@@ -84,5 +84,7 @@ NORM = Norm(
     title="No echoes",
     rule="Each thing said appears once in each place.",
     stage=0,
+    level=Level.CONSTITUTIONAL,
+    name="loops",
     judge=judge,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 
@@ -31,20 +31,72 @@ from bridge.model.content import (
 from bridge.model.content.membership import Change
 from bridge.model.event import Event
 from bridge.norms.context import Context
-from bridge.norms.decision import Finding
+from bridge.norms.decision import CounterOp, Finding
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+"""Seconds: parameters that are lengths of time are whole seconds, written as `90s`, `15m`, `12h` or `7d` in a norm file."""
+
+MOST_COUNTERS = 6
+"""Of one norm for one event (norms.md 3.11)."""
+
+
+class Stricter(enum.StrEnum):
+    """Which way a number protects more; a narrower scope may only go there where consent is concerned (norms.md 3.4)."""
+
+    MORE = "more"
+    LESS = "less"
+
+
+class Params(msgspec.Struct, frozen=True):
+    """What a community may set about a norm; every field has a default and bounds. A norm with nothing to set has just this."""
+
+
+def number(least: float, most: float, stricter: Stricter | None = None) -> msgspec.Meta:
+    """The bounds of a plain number, and which way it is stricter."""
+    return msgspec.Meta(ge=least, le=most, extra={"stricter": stricter})
+
+
+def span(least: int, most: int, stricter: Stricter | None = None) -> msgspec.Meta:
+    """The bounds of a length of time in whole seconds, and which way it is stricter."""
+    return msgspec.Meta(ge=least, le=most, extra={"span": True, "stricter": stricter})
+
+
+class Level(enum.StrEnum):
+    """How deep a norm lies. Constitutional ones are never switched off, nor loosened by a narrower scope."""
+
+    CONSTITUTIONAL = "constitutional"
+    MACRO = "macro"
+    MESO = "meso"
+
+
+Judging = Callable[[Event, Context, Any], tuple[Finding, ...]]
+Counting = Callable[[Event, Context, Any], tuple[CounterOp, ...]]
 
 
 class Norm(msgspec.Struct, frozen=True):
-    """`id` as `N01`; `title` and `rule` are what people read; `stage` orders only which reason is named first (norms.md 3.2).
+    """`id` as `N01`; `name` as `consent`, its id in norm files; `title`, `rule`, `why` are what people read; `stage` orders only which
+    reason is named first (norms.md 3.2).
 
-    `judge` is total, gives no finding where the norm has nothing to say, and never lifts what another norm found.
+    `judge` is total, gives no finding where the norm has nothing to say, and never lifts what another norm found. `params` is the type of its
+    third argument. `counts` names what this event adds to, before judging: `context.counters` then holds the values with this event in them.
+    `revision` changes when the behaviour does: `builtin:N01/1`.
     """
 
     id: str
     title: str
     rule: str
     stage: int
-    judge: Callable[[Event, Context], tuple[Finding, ...]]
+    judge: Judging
+    level: Level = Level.MACRO
+    name: str = ""
+    params: type[Params] = Params
+    counts: Counting | None = None
+    why: str = ""
+    revision: int = 1
+
+    @property
+    def uses(self) -> str:
+        return f"builtin:{self.id}/{self.revision}"
 
 
 class Footing(enum.Enum):

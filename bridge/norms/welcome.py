@@ -6,19 +6,27 @@ their signs are counted and not shown. What a group on another server announces 
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from bridge.model.content.release import Ending
 from bridge.model.event import Event
 from bridge.model.place import PlaceKind
 from bridge.norms.context import Context, Rank
 from bridge.norms.decision import Finding, Reason, Rung, Verdict
-from bridge.norms.norm import Footing, Norm, footing
+from bridge.norms.norm import DAY, HOUR, Footing, Norm, Params, footing, span
 
 FIRST = Reason("N05", "N05.first_contact", Rung.HOLD)
 RETURNED = Reason("N05", "N05.returned", Rung.LOCAL)
 COUNTED = Reason("N05", "N05.counted", Rung.LOCAL)
 
 
-def judge(event: Event, context: Context) -> tuple[Finding, ...]:
+class Welcome(Params, frozen=True):
+    """`visitor_wait` in seconds: how long a person has to look."""
+
+    visitor_wait: Annotated[int, span(HOUR, DAY)] = DAY
+
+
+def judge(event: Event, context: Context, params: Welcome) -> tuple[Finding, ...]:
     """HOLD for a person to look, until they did; then the author is known here."""
     kind = footing(event.content)
     if kind in (Footing.TAKES_BACK, Footing.INWARD, Footing.SHOWS):
@@ -32,9 +40,8 @@ def judge(event: Event, context: Context) -> tuple[Finding, ...]:
     looked = context.released is Ending.RELEASE and FIRST.code in context.waits
     if looked or kind is Footing.REVISES:
         return ()
-    wait = context.review_ttl.total_seconds()
     args = (("place", context.origin.name),) if context.origin.name else ()
-    return (Finding(reason=FIRST, verdict=Verdict.HOLD, wait=wait, on_expiry=Ending.RETURN, args=args),)
+    return (Finding(reason=FIRST, verdict=Verdict.HOLD, wait=params.visitor_wait, on_expiry=Ending.RETURN, args=args),)
 
 
 def _new(context: Context) -> bool:
@@ -47,5 +54,7 @@ NORM = Norm(
     title="Welcome and first contact",
     rule="New faces meet a person first.",
     stage=4,
+    name="welcome",
     judge=judge,
+    params=Welcome,
 )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import msgspec
+
+from bridge.changes import Change, PutCounters
 from bridge.model.actor import ActorKind
 from bridge.model.content import Message
 from bridge.model.content.release import Ending
@@ -11,8 +14,10 @@ from bridge.model.event import Event
 from bridge.model.ids import ACTIVITYPUB, Native, Protocol, derive
 from bridge.model.place import Channel, Place, PlaceKind
 from bridge.model.record import Hold, KnownObject
+from bridge.norms import counters
 from bridge.norms.context import ActorFacts, Context, Crossing, Keep, Rank, TargetFacts
 from bridge.norms.norm import words_of
+from bridge.norms.normset import NormSet
 from bridge.ports import Clock, Node, Store
 from bridge.relay.plan import targets_of
 
@@ -53,13 +58,12 @@ def words_hash(secret: bytes, event: Event) -> str | None:
 
 
 class Contexts:
-    """`load` gives what `judge` may see of one event; `default_grace` in seconds for people who chose nothing."""
+    """`load` gives what `judge` may see of one event; `count` what norms count, with this event in it."""
 
-    def __init__(self, node: Node, store: Store, clock: Clock, *, default_grace: int) -> None:
+    def __init__(self, node: Node, store: Store, clock: Clock) -> None:
         self._node = node
         self._store = store
         self._clock = clock
-        self._default_grace = default_grace
 
     async def load(
         self,
@@ -84,10 +88,24 @@ class Contexts:
             released=released,
             waits=frozenset(hold.waited) if hold is not None else frozenset(),
             relayed_before=await self._relayed_before(event),
-            default_grace=self._default_grace,
             others=await self._others(channel),
+            secret_of_the_day=counters.secret_of(self._node.secret, now, days=1),
+            secret_of_the_week=counters.secret_of(self._node.secret, now, days=7),
             unlinked=await self._unlinked(event, channel),
         )
+
+    async def count(self, event: Event, context: Context, normset: NormSet, *, again: bool) -> tuple[Context, tuple[Change, ...]]:
+        """The context with its counters, and what to write. `again`: it waited, and was counted when it came. Raises StorageError."""
+        ops = normset.counts(event, context)
+        if not ops:
+            return context, ()
+        kept = await self._store.norms.counters(tuple(op.key for op in ops))
+        adds = not again and not counters.is_late(event)
+        counts = counters.count(ops, kept, context.now) if adds else ()
+        known = {count.key: count for count in counts} or kept
+        values = {op.key: counters.value(known[op.key].counter if op.key in known else None, op, context.now) for op in ops}
+        context = msgspec.structs.replace(context, counters=values)
+        return context, (PutCounters(counts, context.now),) if counts else ()
 
     async def _others(self, channel: Channel) -> tuple[tuple[Native, frozenset[str]], ...]:
         """A group elsewhere is carried by its own server, which may be a node like this one."""

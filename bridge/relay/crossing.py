@@ -50,6 +50,7 @@ from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.cards import Cards
 from bridge.relay.context import KEPT_CROSSING, Contexts, home_protocol, words_hash
 from bridge.relay.degrade import is_web, opened, pictured, signed, transformed
+from bridge.relay.inforce import InForce
 from bridge.relay.keeping import Keeper, Keeping
 from bridge.relay.losses import Losses
 from bridge.relay.notices import Notices
@@ -85,6 +86,7 @@ class Crossing:
         contexts: Contexts,
         notices: Notices,
         cards: Cards,
+        norms: InForce,
         keeper: Keeper | None = None,
     ) -> None:
         """`keeper` None: no file of people here is ever fetched, and their words say where it is."""
@@ -93,6 +95,7 @@ class Crossing:
         self._adapters = adapters
         self._clock = clock
         self._contexts = contexts
+        self._norms = norms
         self._routes = Routes(store, adapters)
         self._notices = notices
         self._cards = cards
@@ -112,10 +115,12 @@ class Crossing:
             return folded
         event = await self._in_its_thread(event)
         context = await self._contexts.load(event, channel, keep=keep, hold=hold, released=released)
-        decision = judge(event, context)
+        norms = self._norms.at(event)
+        context, counted = await self._contexts.count(event, context, norms, again=hold is not None)
+        decision = judge(event, context, norms)
         planned, keeping = await self._plan(event, decision, context)
         now = context.now
-        changes: list[Change] = [PutDecision(decision, now), *self._noticed(event, channel)]
+        changes: list[Change] = [PutDecision(decision, now), *counted, *self._noticed(event, channel)]
         if hold is not None and released is not None:
             changes.append(EndHold(event.id, released, now))
         waited = (*(hold.waited if hold is not None else ()), *((KEPT_CROSSING,) if keep is Keep.CROSS else ()))
@@ -316,7 +321,7 @@ class Crossing:
         if channel is None:
             return [gone, EndEvent(event.id, "taken back")]
         context = await self._contexts.load(event, channel)
-        decision = judge(event, context)
+        decision = judge(event, context, self._norms.at(event))
         planned, _ = await self._plan(event, decision, context)
         changes: list[Change] = [PutDecision(decision, now), gone]
         changes += [AppendItem(item, now) for item in planned.items]

@@ -57,7 +57,9 @@ from bridge.moderation.commands import GRACES, mark_of
 from bridge.moderation.holds import Action, Refused
 from bridge.moderation.native import is_vouched
 from bridge.moderation.raising import is_flag
+from bridge.norms import DEFAULT
 from bridge.norms.context import Keep
+from bridge.norms.normset import tuned
 from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.appeals import Appeals
 from bridge.relay.cards import Cards
@@ -65,6 +67,7 @@ from bridge.relay.cases import Cases
 from bridge.relay.context import KEPT_CROSSING, Contexts
 from bridge.relay.crossing import Crossing
 from bridge.relay.echoes import Echoes
+from bridge.relay.inforce import InForce
 from bridge.relay.keeping import Keeper
 from bridge.relay.loading import Loader
 from bridge.relay.memberships import Memberships
@@ -97,7 +100,7 @@ _log = logger()
 
 
 class Relay:
-    """`run` until cancelled, or `step` by step. `default_grace` in seconds for members who chose nothing."""
+    """`run` until cancelled, or `step` by step. `default_grace` in seconds for members who chose nothing; `norms` None: those built in."""
 
     def __init__(
         self,
@@ -108,6 +111,7 @@ class Relay:
         clock: Clock,
         *,
         default_grace: int = 15,
+        norms: InForce | None = None,
         metrics: Metrics | None = None,
         keeper: Keeper | None = None,
         terms: Terms | None = None,
@@ -117,9 +121,12 @@ class Relay:
         self._adapters = adapters
         self._clock = clock
         self._notices = Notices(node, store, adapters)
-        contexts = Contexts(node, store, clock, default_grace=default_grace)
+        contexts = Contexts(node, store, clock)
         cards = Cards(node, store, adapters, clock)
-        self._crossing = Crossing(node, store, adapters, clock, contexts=contexts, notices=self._notices, cards=cards, keeper=keeper)
+        in_force = norms or InForce(tuned(DEFAULT, "grace", grace_s=default_grace))
+        self._crossing = Crossing(
+            node, store, adapters, clock, contexts=contexts, notices=self._notices, cards=cards, norms=in_force, keeper=keeper
+        )
         self._echoes = Echoes(node, store, adapters, clock)
         self._welcomes = Welcomes(node, store, notices=self._notices)
         self._memberships = Memberships(node, store, adapters, clock, notices=self._notices, welcomes=self._welcomes)

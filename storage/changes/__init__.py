@@ -46,6 +46,7 @@ from bridge.changes import (
     PutConsent,
     PutConversation,
     PutCopy,
+    PutCounters,
     PutDead,
     PutDecision,
     PutDoor,
@@ -56,6 +57,7 @@ from bridge.changes import (
     PutLink,
     PutMedia,
     PutMode,
+    PutNorms,
     PutObject,
     PutOmission,
     PutOrigin,
@@ -75,7 +77,7 @@ from bridge.changes import (
     Unpark,
     WakeHost,
 )
-from storage.changes import cases, files, lanes, objects, outgoing, portals, sessions, social, standing, streams, withdrawals
+from storage.changes import cases, files, lanes, norms, objects, outgoing, portals, sessions, social, standing, streams, withdrawals
 
 __all__ = ["apply", "apply_all"]
 
@@ -184,6 +186,10 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
             standing.put_origin(connection, change)
         case PutMode():
             standing.put_mode(connection, change)
+        case PutCounters():
+            norms.put_counters(connection, change)
+        case PutNorms():
+            norms.put_norms(connection, change)
         case NoteRelayed():
             social.note_relayed(connection, change)
         case PutConversation():

@@ -250,6 +250,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('community', 'host', name='pk_origins'),
         comment='Servers that a community knows, or is getting to know.'
     )
+    op.create_table('norm_files',
+        sa.Column('name', TEXT, nullable=False, comment='what it is the file of: `node`, `pack:NAME`, `community:NAME` …'),
+        sa.Column('version', NUMBER, autoincrement=False, nullable=False, comment='its version, from 1 on'),
+        sa.Column('hash', TEXT, nullable=False, comment='SHA-256 of its words'),
+        sa.Column('parent', TEXT, nullable=False, comment='hash of the version before it, empty for the first'),
+        sa.Column('at', sa.BigInteger(), nullable=False, comment='moment it came into force'),
+        sa.Column('words', sa.LargeBinary(), nullable=False, comment='the file as it was written'),
+        sa.PrimaryKeyConstraint('name', 'version', name='pk_norm_files'),
+        comment='Every version of every norm file: append-only, chained by hash.'
+    )
+    op.create_table('counters',
+        sa.Column('key', TEXT, nullable=False, comment='keyed hash of what is counted, renewed every day'),
+        sa.Column('body', sa.LargeBinary(), nullable=False, comment='a ring, a crowd or a leak (bridge/norms/counters.py)'),
+        sa.Column('who', TEXT, nullable=False, comment='keyed hash of the person it is about; empty: nobody'),
+        sa.Column('used_at', sa.BigInteger(), nullable=False, comment='moment of the last one'),
+        sa.Column('until', sa.BigInteger(), nullable=False, comment='moment it is empty without one more'),
+        sa.PrimaryKeyConstraint('key', name='pk_counters'),
+        comment='What norms count, within windows of at most seven days.'
+    )
+    op.create_index('ix_counters_until', 'counters', ['until'], unique=False)
+    op.create_index('ix_counters_used_at', 'counters', ['used_at'], unique=False)
+    op.create_index('ix_counters_who', 'counters', ['who'], unique=False)
+    op.create_table('counter_keys',
+        sa.Column('one', NUMBER, autoincrement=False, nullable=False, comment='always 1'),
+        sa.Column('live', sa.BigInteger(), nullable=False, comment='how many rows `counters` has'),
+        sa.PrimaryKeyConstraint('one', name='pk_counter_keys'),
+        comment='One row: the size of `counters`, so that its bound costs no count.'
+    )
     op.create_table('modes',
         sa.Column('community', TEXT, nullable=False, comment='community'),
         sa.Column('mode', TEXT, nullable=False, comment='what is in force'),

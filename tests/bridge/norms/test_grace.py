@@ -63,7 +63,7 @@ def test_after_an_outage_the_wait_begins_when_it_is_judged() -> None:
 
 
 def test_the_first_message_by_megaphone_has_the_usual_wait() -> None:
-    context = at(COMMONS, GROUP, author=member(None), keep=Keep.CROSS, default_grace=15)
+    context = at(COMMONS, GROUP, author=member(None), keep=Keep.CROSS)
     assert ruled(post(), context, GROUP).until == T0 + timedelta(seconds=15)
 
 

@@ -25,9 +25,10 @@ from bridge.model.place import admits, ceiling
 from bridge.norms import NORMS
 from bridge.norms.consent import UNLINK
 from bridge.norms.context import Consent, Context, Crossing, Keep
-from bridge.norms.decision import CounterOp, Finding, Reason, Rung, Tell, Verdict
+from bridge.norms.decision import CounterOp, Finding, Reason, Rung, Tally, Tell, Verdict
 from bridge.norms.judge import judge
 from bridge.norms.norm import Footing, Norm, footing
+from bridge.norms.normset import NormSet, plain
 from bridge.norms.wording import UNTOLD, WORDS
 from tests.strategies import cases, natives
 from tests.strategies import contexts as any_context
@@ -47,10 +48,16 @@ norms = st.lists(
         transforms=st.frozensets(st.sampled_from(("unlink", "no_preview"))),
         explain=st.booleans(),
         tells=st.lists(st.builds(Tell, to=natives(), code=st.sampled_from(("X.a", "X.b"))), max_size=2).map(tuple),
-        counter_ops=st.lists(st.builds(CounterOp, kind=st.just("count"), key=st.sampled_from(("k", "l"))), max_size=2).map(tuple),
+        counter_ops=st.lists(
+            st.builds(CounterOp, kind=st.just(Tally.COUNT), key=st.sampled_from(("k", "l")), window=st.just(600)), max_size=2
+        ).map(tuple),
     ),
     max_size=3,
-).map(lambda found: Norm("X", "Another norm", "One more sentence.", 3, lambda _event, _context: tuple(found)))
+).map(lambda found: Norm("X", "Another norm", "One more sentence.", 3, lambda _event, _context, _params: tuple(found)))
+
+
+def of(*table: Norm) -> NormSet:
+    return plain("builtin/1", table)
 
 
 @EASY
@@ -72,9 +79,9 @@ def test_even_a_context_that_does_not_fit_the_event_is_judged(context: Context, 
 @given(cases(), norms, norms, st.randoms(use_true_random=False))
 def test_the_order_of_norms_changes_nothing(case: tuple[Event, Context], one: Norm, two: Norm, dice: random.Random) -> None:
     table = [*NORMS, one, msgspec.structs.replace(two, id="Y")]
-    first = judge(*case, tuple(table))
+    first = judge(*case, of(*table))
     dice.shuffle(table)
-    second = judge(*case, tuple(table))
+    second = judge(*case, of(*table))
     assert (second.rulings, second.rung, second.reasons, second.explanation) == (
         first.rulings,
         first.rung,
@@ -88,7 +95,7 @@ def test_the_order_of_norms_changes_nothing(case: tuple[Event, Context], one: No
 @EASY
 @given(cases(), norms)
 def test_one_norm_more_never_makes_it_laxer(case: tuple[Event, Context], more: Norm) -> None:
-    few, many = judge(*case), judge(*case, (*NORMS, more))
+    few, many = judge(*case), judge(*case, of(*NORMS, more))
     assert many.rung >= few.rung
     for (_, before), (_, after) in zip(few.rulings, many.rulings, strict=True):
         assert after.verdict >= before.verdict
@@ -132,7 +139,7 @@ def test_automation_never_does_more_than_keep_at_home(case: tuple[Event, Context
 @given(cases(), norms)
 def test_everything_that_waits_has_an_end(case: tuple[Event, Context], more: Norm) -> None:
     event, context = case
-    for _, ruling in judge(event, context, (*NORMS, more)).rulings:
+    for _, ruling in judge(event, context, of(*NORMS, more)).rulings:
         assert (ruling.until is not None) == (ruling.verdict in (Verdict.DELAY, Verdict.HOLD))
         assert ruling.until is None or context.now <= ruling.until <= context.now + timedelta(hours=25, seconds=1)
 
@@ -144,7 +151,7 @@ def test_taking_back_and_leaving_pass_whatever_norms_there_are(case: tuple[Event
     content = event.content
     leaves = isinstance(content, Membership) and content.change in (Change.UNFOLLOW, Change.LEAVE)
     if isinstance(content, Retraction) or leaves or (isinstance(content, Profile) and content.ended):
-        assert all(ruling.verdict is Verdict.PASS for _, ruling in judge(event, context, (*NORMS, more)).rulings)
+        assert all(ruling.verdict is Verdict.PASS for _, ruling in judge(event, context, of(*NORMS, more)).rulings)
 
 
 def swapped(case: tuple[Event, Context]) -> tuple[Event, Context]:
@@ -217,7 +224,7 @@ def test_people_who_did_not_agree_are_named_without_a_link(case: tuple[Event, Co
 def test_a_wait_that_is_over_is_no_wait(case: tuple[Event, Context]) -> None:
     over = Finding(Reason("X", "X.over", Rung.ALLOW), Verdict.DELAY, wait=0)
     plain = judge(*case)
-    now = judge(*case, (*NORMS, Norm("X", "Over", "Nothing.", 3, lambda _event, _context: (over,))))
+    now = judge(*case, of(*NORMS, Norm("X", "Over", "Nothing.", 3, lambda _event, _context, _params: (over,))))
     assert [ruling.verdict for _, ruling in now.rulings] == [ruling.verdict for _, ruling in plain.rulings]
 
 
