@@ -255,7 +255,8 @@ class Cases:
         """Reporters hear the class of the outcome, whoever it concerns the whole reason, and from then on it can be appealed."""
         community = await self._store.directory.community(case.community)
         said = [("community", _name(community)), ("outcome", OUTCOMES[settlement.outcome])]
-        code = "report.outcome" if settlement.by is not None else "report.outcome_time"
+        ran_out = settlement.by is None and settlement.outcome is Outcome.NOTHING
+        code = "report.outcome_time" if ran_out else "report.outcome"
         notices = [Notice(one.by, notice(code, said)) for one in case.raised if await self._hears(one.by)]
         if case.person is not None and settlement.outcome not in (Outcome.NOTHING, Outcome.REFER) and await self._hears(case.person):
             reason = f"{line(settlement.reason)}\n\n" if settlement.reason else ""
@@ -372,7 +373,7 @@ class Cases:
         done = life.due(case, now, NOBODY)
         if done.case == case:
             return []
-        cause = await self._cause(case)
+        cause = await self.cause(case)
         changes: list[Change] = [DropEvidence(case.id)] if done.drops else []
         if done.reminder:
             changes += await self._to_moderators(done.case, cause, done.reminder)
@@ -386,7 +387,7 @@ class Cases:
         shown = await self._cards.case(done.case) if done.case.stage is not Stage.PSEUDONYMISED else []
         return [*changes, PutCase(done.case), *shown]
 
-    async def _cause(self, case: Case) -> Event:
+    async def cause(self, case: Case) -> Event:
         """What time does has no event: this stands for it where something has to be said."""
         channels = await self._store.directory.channels(case.community)
         native = Native(OURS, f"case/{case.id}/{case.version}")

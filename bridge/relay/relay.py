@@ -64,6 +64,7 @@ from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.appeals import Appeals
 from bridge.relay.cards import Cards
 from bridge.relay.cases import Cases
+from bridge.relay.casework import Casework
 from bridge.relay.context import KEPT_CROSSING, Contexts
 from bridge.relay.crossing import Crossing
 from bridge.relay.echoes import Echoes
@@ -132,8 +133,9 @@ class Relay:
         self._memberships = Memberships(node, store, adapters, clock, notices=self._notices, welcomes=self._welcomes)
         self._withdrawals = Withdrawals(node, store, adapters, clock, notices=self._notices, terms=terms or Terms())
         recalling = Recalling(store, adapters, loader)
-        self._cases = Cases(node, store, adapters, clock, contexts=contexts, notices=self._notices, recalling=recalling, cards=cards)
+        self.cases = Cases(node, store, adapters, clock, contexts=contexts, notices=self._notices, recalling=recalling, cards=cards)
         appeals = Appeals(node, store, clock, notices=self._notices, cards=cards)
+        self.casework = Casework(node, store, clock, cases=self.cases, appeals=appeals, notices=self._notices, cards=cards)
         self._orders = Orders(
             node,
             store,
@@ -146,7 +148,7 @@ class Relay:
             default_grace=default_grace,
             withdrawals=self._withdrawals,
             own=Own(node, store, adapters, clock),
-            cases=self._cases,
+            cases=self.cases,
             appeals=appeals,
         )
         self._cases_at: datetime | None = None
@@ -239,7 +241,7 @@ class Relay:
             case Edit() | Boost():
                 return await self._crossing.cross(event)
             case Reaction() if is_flag(content.key):
-                return await self._cases.flagged(event, content)
+                return await self.cases.flagged(event, content)
             case Reaction():
                 keep = mark_of(content.key)
                 ordered = await self._orders.mark(event, content, keep) if keep is not None else None
@@ -247,7 +249,7 @@ class Relay:
             case Retraction() if content.claimed:
                 return _unseated(event)
             case Retraction():
-                return [*await self._crossing.take_back(event, content), *await self._cases.taken_back(event, content.target)]
+                return [*await self._crossing.take_back(event, content), *await self.cases.taken_back(event, content.target)]
             case Profile() if not event.community:
                 return await self._memberships.spread(event, content)
             case Profile() if content.ended:
@@ -265,7 +267,7 @@ class Relay:
             case Sighting():
                 return await self._echoes.hear(event, content)
             case Report():
-                return await self._cases.reported(event, content)
+                return await self.cases.reported(event, content)
             case Sanction():
                 return await self._sanctioned(event, content)
             case Lock() | Restoration() | Appointment():
@@ -370,7 +372,7 @@ class Relay:
         due = await self._store.cases.due(now, 100, self._store.claims.share(Stream.EVENTS))
         for case in due:
             try:
-                await self._store.journal.commit(await self._cases.due(case), stream=Stream.EVENTS, lane=case.community)
+                await self._store.journal.commit(await self.cases.due(case), stream=Stream.EVENTS, lane=case.community)
             except Fenced:
                 return False  # whoever has its community now does it
             except Conflict:

@@ -1,0 +1,174 @@
+"""What moderators say of a case, and what comes of it for everybody concerned (norms.md N14, 4.5, 4.7)."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from bridge.model.actor import Actor, ActorKind
+from bridge.model.case import Case, Outcome, Ruled, Stage
+from bridge.model.content import Report
+from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native
+from bridge.moderation import casewords
+from tests.bridge.relay.reporting import Moderated, flag, moderated
+from tests.bridge.relay.test_cases import cases, said_by
+
+DEE, HANA = Native(LOOPBACK, "dee"), Native(LOOPBACK, "hana")
+
+
+async def say(house: Moderated, by: Native, words: str) -> None:
+    """As somebody with a seat says it in the moderators' room."""
+    (case,) = [one for one in await cases(house) if one.is_open] or await cases(house)
+    cause = await house.relay.cases.cause(case)
+    word = casewords.read(words.replace("CASE", case.id))
+    done = await house.relay.casework.obey(word, by, "moderator", cause=cause, community=case.community, answer_in=Native(LOOPBACK, "mods"))
+    await house.store.journal.commit(done)
+    house.clock.forward(1)
+    await house.settle()
+
+
+async def reported(house: Moderated, words: str = "!report spam") -> tuple[str, Case]:
+    _, message = await said_by(house, "bo")
+    await house.person("ana").say("hall", words, reply_to=message)
+    await house.settle()
+    (case,) = await cases(house)
+    return message, case
+
+
+async def test_everybody_hears_what_came_of_it_the_reporter_its_class_and_the_author_the_reason() -> None:
+    house = await moderated()
+    await reported(house)
+    await say(house, DEE, "CASE removed jobs topic please")
+    (case,) = await cases(house)
+    assert (case.stage, case.settlement.outcome) == (Stage.TOLD, Outcome.REMOVE)  # type: ignore[union-attr]
+    ana, bo = await house.told("ana"), await house.told("bo")
+    assert any("it was taken down" in one and "jobs topic" not in one for one in ana)
+    assert any("jobs topic please" in one and "appeal" in one for one in bo)
+    for told in (*ana, *bo):
+        assert "dee" not in told.lower()
+
+
+async def test_an_appeal_is_looked_at_by_somebody_else_and_stands_in_the_log() -> None:
+    house = await moderated()
+    await reported(house)
+    await say(house, DEE, "CASE removed jobs topic please")
+    await house.person("bo").tell_bot("appeal it was on topic")
+    await house.settle()
+    assert any("Your appeal is with somebody who did not decide" in one for one in await house.told("bo"))
+    await say(house, DEE, "CASE stands")
+    (case,) = await cases(house)
+    assert case.stage is Stage.APPEALED, "who decided does not look again"
+    await say(house, HANA, "CASE reversed it was on topic")
+    (case,) = await cases(house)
+    assert (case.stage, case.appeal.ruled, case.appeal.reviewer) == (Stage.CLOSED, Ruled.REVERSED, HANA)  # type: ignore[union-attr]
+    assert any("took it back" in one for one in await house.told("bo"))
+    entries = await house.store.log.entries(case.community, 0, 100)
+    assert [entry.doing.effect for entry in entries if entry.doing.by == "moderator"] == ["case remove", "appeal"]
+    assert entries[-1].doing.result == "reversed"
+    proof = await house.administration.log_verify(community="commons")
+    assert (proof.broken, proof.entries) == (None, len(entries))
+
+
+async def test_what_a_norm_decided_can_be_asked_about_and_appealed_too() -> None:
+    house = await moderated()
+    sam = await house.stranger("sam")
+    await house.post(sam, "hello")
+    await house.receive(sam, direct(sam, await group(house), "why"))
+    assert any("it waited for a person, by itself, by the norm N05" in one for one in await house.told("sam"))
+    await house.receive(sam, direct(sam, await group(house), "appeal"))
+    (case,) = await cases(house)
+    assert (case.stage, case.raised, case.person) == (Stage.APPEALED, (), sam.native)
+    await house.receive(sam, direct(sam, await group(house), "appeal"))
+    assert any("appealed once" in one for one in await house.told("sam"))
+    other = await house.stranger("mal")
+    await house.receive(other, direct(other, await group(house), "why"))
+    await house.receive(other, direct(other, await group(house), "appeal"))
+    assert any("Nothing was decided" in one for one in await house.told("mal"))
+
+
+async def test_the_words_of_a_case_go_to_whoever_asks_alone_and_the_look_is_written_down() -> None:
+    house = await moderated()
+    await reported(house)
+    await say(house, DEE, "CASE open")
+    (case,) = await cases(house)
+    assert [one.by for one in case.openings] == [DEE]
+    heard = [item for _, item in await house.out() if "Everybody look at this" in str(getattr(item.event.content, "text", ""))]
+    said = [item.event.content for item in heard if item.form == "say"]
+    assert [(one.to, one.answer_in) for one in said] == [(DEE, None)]  # type: ignore[union-attr]
+
+
+async def test_whoever_reported_does_not_decide() -> None:
+    house = await moderated()
+    await reported(house)
+    await say(house, Native(LOOPBACK, "ana"), "CASE nothing")
+    (case,) = await cases(house)
+    assert case.settlement is None
+    assert any("You are part of this case" in one for one in await house.told("ana"))
+
+
+async def test_a_report_is_passed_on_with_the_yes_of_a_reporter_and_of_a_moderator() -> None:
+    house = await moderated()
+    bad = await house.known(await house.stranger("mal", "lemmy.example"))
+    note = await house.post(bad, "buy this")
+    known = await house.object(note, ACTIVITYPUB)
+    assert known is not None
+    ana = house.person("ana")
+    await ana.say("hall", f"!report {note} spam")
+    await house.settle()
+    await say(house, DEE, "CASE refer")
+    assert any("needs the yes of somebody who reported" in one for one in await house.told("dee"))
+    await ana.say("hall", f"!report {note} spam forward")
+    await house.settle()
+    await say(house, DEE, "CASE refer")
+    flags = [(destination, item) for destination, item in await house.out() if item.form == "report"]
+    ((destination, item),) = flags
+    report = item.event.content
+    assert isinstance(report, Report)
+    assert (destination.host, report.objects, report.person) == ("lemmy.example", (known.id,), bad.native)
+    assert "ana" not in str(item.event)
+    (case,) = await cases(house)
+    assert case.flag == item.id
+
+    await house.hear_report(await house.stranger("mod", "elsewhere.example"), Report(resolves=item.id))
+    (case,) = await cases(house)
+    assert case.stage is Stage.RECEIVED, "another server's word counts for nothing"
+    await house.hear_report(await house.stranger("mod", "lemmy.example"), Report(resolves=item.id))
+    (case,) = await cases(house)
+    assert (case.stage, case.resolved_elsewhere) == (Stage.TOLD, True)
+    assert any("its author's own server was told" in one for one in await house.told("ana"))
+
+
+async def test_two_cases_become_one_and_one_becomes_two() -> None:
+    house = await moderated()
+    server = await house.stranger("actor", "masto.example", kind=ActorKind.APPLICATION)
+    _, first = await said_by(house, "bo", "one")
+    _, second = await said_by(house, "bo", "another")
+    await flag(house, server, first)
+    await flag(house, server, second)
+    await flag(house, await house.stranger("actor", "gts.example", kind=ActorKind.APPLICATION), second)
+    newer, older = await cases(house)
+    await house.store.journal.commit(await obeyed(house, older, f"{newer.id} merge {older.id}"))
+    assert {(case.stage, len(case.raised)) for case in await cases(house)} == {(Stage.MERGED, 2), (Stage.RECEIVED, 2)}
+    await house.store.journal.commit(await obeyed(house, older, f"{older.id} split 2"))
+    assert sorted(len(case.raised) for case in await cases(house) if case.is_open) == [1, 1]
+
+
+async def obeyed(house: Moderated, case: Case, words: str) -> Any:
+    cause = await house.relay.cases.cause(case)
+    return await house.relay.casework.obey(
+        casewords.read(words), DEE, "moderator", cause=cause, community=case.community, answer_in=Native(LOOPBACK, "mods")
+    )
+
+
+async def group(house: Moderated) -> str:
+    return (await house.group()).native.id
+
+
+NUMBERS = itertools.count()
+
+
+def direct(by: Actor, to: str, words: str) -> dict[str, Any]:
+    """A direct message to the group."""
+    url = f"https://a.example/dm/{next(NUMBERS)}"
+    note = {"id": url, "type": "Note", "attributedTo": by.native.id, "to": [to], "cc": [], "content": f"<p>{words}</p>"}
+    return {"type": "Create", "to": [to], "cc": [], "object": note}
