@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["Cluster", "cluster"]
+__all__ = ["Cluster", "cluster", "is_installed"]
 
 ANSWERS = 30.0
 """Seconds a server may take to start."""
@@ -150,6 +150,11 @@ def cluster() -> Cluster:
     if isinstance(found, str):
         pytest.skip(found)
     return found
+
+
+def is_installed() -> bool:
+    """Is there a PostgreSQL server to start on this machine?"""
+    return _binaries() is not None
 
 
 def _binaries() -> Path | None:

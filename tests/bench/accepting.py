@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.founding import Founded, found
+from tests.bench.homes import Home
 from tests.bench.limits import Parts
 from tests.bench.load import Load, as_fast_as_answered, at_a_rate
 from tests.bench.programs import MEASURED, Program
@@ -60,9 +61,9 @@ def _split(whole: Sequence[bytes], runs: int) -> list[Sequence[bytes]]:
     return [whole[many * run : many * (run + 1)] for run in range(runs)]
 
 
-async def inbox(folder: Path, homeserver: str, sinks: Sequence[str], yardstick: Yardstick, sizes: Sizes) -> list[Row]:
+async def inbox(folder: Path, homeserver: str, sinks: Sequence[str], yardstick: Yardstick, sizes: Sizes, home: Home) -> list[Row]:
     """Distinct, duplicate and badly signed posts, and how long an answer takes at a hundred a second."""
-    founded = await found(folder, homeserver=homeserver, sinks=sinks)
+    founded = await found(folder, homeserver=homeserver, sinks=sinks, home=home)
     runs = sizes.runs + 1
     async with Program("tests.bench.doors", str(founded.path), cores=MEASURED) as node:
         measured = _Measured(node, founded, founded.inbox)

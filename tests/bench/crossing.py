@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.founding import Founded, found
+from tests.bench.homes import Home
 from tests.bench.programs import Program
 from tests.bench.running import Running, Spent, running
 from tests.bench.sizes import Sizes
@@ -56,18 +57,18 @@ class _Numbers:
         return [transaction(node, next(self._transactions), [matrix_event(str(next(self._names)), answers=root)]) for _ in range(many)]
 
 
-async def crossing(folder: Path, homeserver: Program, sink: Program, yardstick: Yardstick, sizes: Sizes) -> list[Row]:
+async def crossing(folder: Path, homeserver: Program, sink: Program, yardstick: Yardstick, sizes: Sizes, home: Home) -> list[Row]:
     """Both directions at fifty a second: new threads, and answers; and with a moment of grace, which is judged twice."""
-    rows = await _in(folder / "in", homeserver, sink, yardstick, sizes.crossing)
-    rows += await _out(folder / "out", homeserver, sink, yardstick, sizes.crossing)
-    rows += await _out(folder / "grace", homeserver, sink, yardstick, sizes.crossing, grace=GRACE)
+    rows = await _in(folder / "in", homeserver, sink, yardstick, sizes.crossing, home)
+    rows += await _out(folder / "out", homeserver, sink, yardstick, sizes.crossing, home)
+    rows += await _out(folder / "grace", homeserver, sink, yardstick, sizes.crossing, home, grace=GRACE)
     return rows
 
 
-async def _in(folder: Path, homeserver: Program, sink: Program, yardstick: Yardstick, many: int) -> list[Row]:
+async def _in(folder: Path, homeserver: Program, sink: Program, yardstick: Yardstick, many: int, home: Home) -> list[Row]:
     """Into the room; and the group announces to Sam's server what Sam has written to it, twice where that begins a thread."""
     folder.mkdir()
-    founded = await found(folder, homeserver=homeserver.ready["url"], sinks=sink.ready["origins"])
+    founded = await found(folder, homeserver=homeserver.ready["url"], sinks=sink.ready["origins"], home=home)
     numbers = _Numbers()
     body = post(founded, "0")
     best = await yardstick.inbox(body) + 2 * (await yardstick.parts(body)).insert
@@ -83,10 +84,13 @@ async def _in(folder: Path, homeserver: Program, sink: Program, yardstick: Yards
     return rows
 
 
-async def _out(folder: Path, homeserver: Program, sink: Program, yardstick: Yardstick, many: int, *, grace: int = 0) -> list[Row]:
+async def _out(
+    folder: Path, homeserver: Program, sink: Program, yardstick: Yardstick, many: int, home: Home, *, grace: int = 0
+) -> list[Row]:
     """To one server with one follower: a new thread is announced twice there (as a post and as a boost), an answer once."""
     folder.mkdir()
-    founded = await found(folder, homeserver=homeserver.ready["url"], sinks=sink.ready["origins"], followers=1, grace=grace)
+    origins = sink.ready["origins"]
+    founded = await found(folder, homeserver=homeserver.ready["url"], sinks=origins, followers=1, grace=grace, home=home)
     numbers = _Numbers()
     event = transaction(founded, 1, [matrix_event("0")]).partition(b"\r\n\r\n")[2]
     best = await yardstick.door(event) + 2 * (await yardstick.parts(event)).insert

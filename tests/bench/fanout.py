@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.bench.crossing import ANNOUNCED
 from tests.bench.founding import Founded, found
+from tests.bench.homes import Home
 from tests.bench.programs import Program
 from tests.bench.running import running
 from tests.bench.sizes import Sizes
@@ -18,13 +19,14 @@ __all__ = ["fanout"]
 ROWS = "rows a post leaves"
 
 
-async def fanout(folder: Path, homeserver: Program, sink: Program, yardstick: Yardstick, sizes: Sizes) -> list[Row]:
+async def fanout(folder: Path, homeserver: Program, sink: Program, yardstick: Yardstick, sizes: Sizes, home: Home) -> list[Row]:
     rows: list[Row] = []
     fewest: float | None = None
     for servers in sizes.servers:
         inside = folder / str(servers)
         inside.mkdir()
-        founded = await found(inside, homeserver=homeserver.ready["url"], sinks=sink.ready["origins"][:servers], followers=sizes.followers)
+        url, origins = homeserver.ready["url"], sink.ready["origins"][:servers]
+        founded = await found(inside, homeserver=url, sinks=origins, followers=sizes.followers, home=home)
         row = await _to(founded, sink, yardstick, sizes, fewest)
         fewest = row.more[ROWS] if fewest is None else fewest
         rows.append(row)

@@ -6,9 +6,7 @@ Everything is written as the node itself would write it; only the asking and ans
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from bridge.relay.plan import place_roster
 from bridge.settings import Development, Settings
 from protocols.activitypub.keys import Signer, load_private_key, new_rsa, public_pem
 from protocols.matrix.translate.frame import account
+from tests.bench.homes import FILE, Home
 
 __all__ = ["Founded", "Rows", "found"]
 
@@ -52,6 +51,7 @@ class Founded(msgspec.Struct, frozen=True):
     sam: Actor
     signer: Signer
     sinks: tuple[str, ...]
+    home: Home
 
     @property
     def inbox(self) -> tuple[str, int]:
@@ -64,14 +64,14 @@ class Founded(msgspec.Struct, frozen=True):
 
     def rows(self) -> Rows:
         """Read beside the running node."""
-        with closing(sqlite3.connect(f"file:{self.settings.store}?mode=ro", uri=True)) as connection:
-            names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            counts = {name: int(connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]) for name in names}
+        counts = self.home.counts(self.settings)
         return Rows(sum(counts.values()), sum(counts[name] for name in ("out", "out_roster", "out_to", "reach", "reach_to")))
 
 
-async def found(folder: Path, *, homeserver: str, sinks: Sequence[str], followers: int = 0, grace: int = 0) -> Founded:
-    """`homeserver`: its URL; `sinks`: origins of the followers' servers, of which the first is Sam's; `grace` in seconds, Ana's."""
+async def found(folder: Path, *, homeserver: str, sinks: Sequence[str], followers: int = 0, grace: int = 0, home: Home = FILE) -> Founded:
+    """`homeserver`: its URL; `sinks`: origins of the followers' servers, of which the first is Sam's; `grace` in seconds, Ana's.
+
+    `home`: the database it lives on."""
     port = free_port()
     own = f"http://127.0.0.1:{port}"
     answers = Answers(
@@ -83,6 +83,7 @@ async def found(folder: Path, *, homeserver: str, sinks: Sequence[str], follower
         door=f"127.0.0.1:{free_port()}",
     )
     settings = settings_for(answers, Development(enabled=True, networks=("127.0.0.0/8",), origins=(own, *sinks)))
+    settings = msgspec.structs.replace(settings, storage=home.storage())
     secrets = found_secrets(os.urandom)
     settings.secrets.mkdir(mode=0o700, parents=True)
     write_private(settings.secrets / "secret.key", secrets.key)
@@ -93,7 +94,7 @@ async def found(folder: Path, *, homeserver: str, sinks: Sequence[str], follower
     sam = _person("sam", sinks[0])
     signer = Signer(f"{sam.native.id}#main-key", load_private_key(new_rsa()))
     group = await _settle(settings, sam, signer, [_person(f"f{n}", sinks[n % len(sinks)]) for n in range(followers)], grace)
-    return Founded(path, settings, secrets, group, sam, signer, tuple(sinks))
+    return Founded(path, settings, secrets, group, sam, signer, tuple(sinks), home)
 
 
 def _person(name: str, origin: str) -> Actor:

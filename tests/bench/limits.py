@@ -21,6 +21,7 @@ from statistics import median
 from typing import Any
 
 import aiohttp
+import asyncpg
 import msgspec
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -78,6 +79,25 @@ def _insert(folder: Path, body: bytes) -> Callable[[int], None]:
             connection.execute("COMMIT")
 
     return work
+
+
+async def _insert_over_there(url: str, body: bytes, times: int) -> float:
+    """As `_insert`, with nothing but the driver between us and a PostgreSQL server; what the server does is its own, and not counted."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("DROP TABLE IF EXISTS rows")
+        await connection.execute("CREATE TABLE rows (seq bigserial PRIMARY KEY, key text UNIQUE, lane text, at bigint, body bytea)")
+        found = []
+        for _ in range(RUNS + 1):
+            begun = time.process_time()
+            for start in range(0, times, GROUP):
+                rows = [(os.urandom(13).hex(), "a.example", time.time_ns(), body) for _ in range(min(GROUP, times - start))]
+                async with connection.transaction():
+                    await connection.executemany("INSERT INTO rows (key, lane, at, body) VALUES ($1, $2, $3, $4)", rows)
+            found.append((time.process_time() - begun) / times * 1000)
+        return median(found[1:])
+    finally:
+        await connection.close()
 
 
 def measure_parts(body: bytes, key: RSAPrivateKey, times: int) -> Parts:
@@ -147,7 +167,11 @@ async def main(size: int, times: int) -> None:
 
     async def answer(question: dict[str, Any]) -> dict[str, Any]:
         if question["what"] == "parts":
-            return msgspec.structs.asdict(measure_parts(question["body"].encode(), key, times))
+            body, url = question["body"].encode(), question["database"]
+            parts = measure_parts(body, key, times)
+            if url:
+                parts = msgspec.structs.replace(parts, insert=await _insert_over_there(url, body, times))
+            return msgspec.structs.asdict(parts)
         return await deliver(question["origins"], question["posts"], filler, key if question["sign"] else None)
 
     say(port=runner.addresses[0][1])

@@ -67,17 +67,19 @@ class Running:
 
 @asynccontextmanager
 async def running(founded: Founded) -> AsyncIterator[Running]:
-    """Started, and ready by its own word. Raises Failed."""
+    """Started, ready by its own word, and at rest. Raises Failed."""
     async with Program("tests.bench.node", str(founded.path), cores=MEASURED) as node:
-        await _until_ready(founded.inbox)
+        await _until_ready(founded)
         yield Running(node, founded)
 
 
-async def _until_ready(address: tuple[str, int]) -> None:
+async def _until_ready(founded: Founded) -> None:
+    """Also until what its founding says to the room has been said."""
+    address = founded.inbox
     probe = request("GET", "/health/ready", b"", {"Connection": "close"})
     try:
         async with asyncio.timeout(READY_WITHIN):
-            while not await _is_ready(address, probe):
+            while not (await _is_ready(address, probe) and founded.home.is_delivered(founded.settings)):
                 await asyncio.sleep(0.05)
     except TimeoutError as error:
         raise Failed(f"the node was not ready after {READY_WITHIN:g} s") from error
