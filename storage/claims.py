@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Set
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy import Connection, text
 
 from bridge.changes import AdvanceLane, Change, EndDestination, FailLane, GiveUp, SnoozeLane
 from bridge.errors import Fenced, StoreDown
@@ -28,7 +28,6 @@ from bridge.streams import Share, Stream
 from storage.buckets import BUCKETS, bucket_of
 from storage.lines import LOCKS
 from storage.postgres import Server
-from storage.schema import claims
 
 if TYPE_CHECKING:
     import asyncpg
@@ -68,11 +67,10 @@ SET epoch = claims.epoch + CASE WHEN claims.owner = excluded.owner THEN 0 ELSE 1
 RETURNING bucket, epoch
 """
 
-_HELD = (
-    select(claims.c.stream, claims.c.bucket, claims.c.epoch)
-    .where(tuple_(claims.c.stream, claims.c.bucket).in_(bindparam("which", expanding=True)))
-    .order_by(claims.c.stream, claims.c.bucket)
-    .with_for_update(read=True)
+_HELD = text(
+    "SELECT claims.stream, claims.bucket, claims.epoch FROM claims"
+    " JOIN unnest(CAST(:streams AS text[]), CAST(:buckets AS bigint[])) AS held (stream, bucket) USING (stream, bucket)"
+    " ORDER BY claims.stream, claims.bucket FOR SHARE OF claims"
 )
 
 _log = logger()
@@ -93,7 +91,7 @@ def require(connection: Connection, fence: Fence) -> None:
     """Raises Fenced when one of these has changed hands. Nobody can take one of them before the transaction has ended."""
     if not fence:
         return
-    ask = {"which": [(str(held.stream), held.bucket) for held in fence]}
+    ask = {"streams": [str(held.stream) for held in fence], "buckets": [held.bucket for held in fence]}
     now = {(row.stream, row.bucket): row.epoch for row in connection.execute(_HELD, ask)}
     if any(now.get((str(held.stream), held.bucket)) != held.epoch for held in fence):
         raise Fenced("Another process works on this now.")

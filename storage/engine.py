@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from bridge.errors import BridgeError, Conflict, Full, Invariant, OperatorError, StoreDown
 
-__all__ = ["BEGIN", "BUSY_MS", "Database", "open_engine", "translated"]
+__all__ = ["BEGIN", "BUSY_MS", "Database", "open_engine", "told", "translated"]
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -117,15 +117,17 @@ def translated(error: BaseException) -> BaseException:
     if isinstance(error, BridgeError) or not isinstance(error, DBAPIError | sqlite3.Error):
         return error
     cause = error.orig if isinstance(error, DBAPIError) else error
-    said = str(cause)
-    state: str = getattr(cause, "sqlstate", None) or ""
-    if isinstance(error, IntegrityError | sqlite3.IntegrityError):
-        ours: BridgeError = Conflict("Someone else wrote first.", private=said)
-    elif state.startswith("22"):  # a value that the column cannot hold: the same the next time, so it must not be waited out
-        ours = Invariant("The store cannot hold this.", private=said)
-    elif state in _FULL or (not state and "full" in said):
-        ours = Full("The disk of this node is full; come back later.", private=said, remedy="Free some space on the database's disk.")
-    else:
-        ours = StoreDown("The store does not answer.", private=said, remedy="Look at the database, and at the disk it is on.")
+    ours = told(str(cause), getattr(cause, "sqlstate", None) or "", clash=isinstance(error, IntegrityError | sqlite3.IntegrityError))
     ours.__cause__ = error
     return ours
+
+
+def told(said: str, state: str = "", *, clash: bool = False) -> BridgeError:
+    """Ours for what a driver `said` with an SQLSTATE, which SQLite has none of; `clash`: a row of that key was there, or was not."""
+    if clash:
+        return Conflict("Someone else wrote first.", private=said)
+    if state.startswith("22"):  # a value that the column cannot hold: the same the next time, so it must not be waited out
+        return Invariant("The store cannot hold this.", private=said)
+    if state in _FULL or (not state and "full" in said):
+        return Full("The disk of this node is full; come back later.", private=said, remedy="Free some space on the database's disk.")
+    return StoreDown("The store does not answer.", private=said, remedy="Look at the database, and at the disk it is on.")

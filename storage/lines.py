@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar, cast
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bridge.errors import StoreDown
 from storage.jobs import BATCH, Job, fail, finish, run_all
+from storage.pool import Pool
 from storage.postgres import Server
 
-__all__ = ["LOCKS", "Lines", "turn"]
+__all__ = ["LOCKS", "Lines"]
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -32,10 +31,11 @@ _PATIENCE: Final = "15s"
 """Waiting for a turn longer than this is an error; longer than `_HELD_UP`, so that one frozen process fails nobody else."""
 
 
-def turn(connection: Connection, number: int = _WRITING) -> None:
-    """Waits until no other transaction of the database has this turn. It must be the first statement: what comes after it, at READ COMMITTED,
-    sees all that was committed before, so turns run as if there were one writer, and numbers are committed in their order."""
-    connection.execute(select(func.pg_advisory_xact_lock(LOCKS, number)))
+def _turn(number: int) -> str:
+    """How a transaction begins that waits until no other one of the database has this turn. Nothing may come before it: what comes after it, at
+
+    READ COMMITTED, sees all that was committed before, so turns run as if there were one writer, and numbers are committed in their order."""
+    return f"BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {number})"
 
 
 class Lines:
@@ -43,8 +43,11 @@ class Lines:
 
     def __init__(self, server: Server, *, readers: int = 4) -> None:
         settings = {"idle_in_transaction_session_timeout": _HELD_UP, "lock_timeout": _PATIENCE}
-        self._writing = server.engine(sessions=2, isolation="READ COMMITTED", **settings)
-        self._reading = server.engine(sessions=readers, isolation="REPEATABLE READ", default_transaction_read_only="on", **settings)
+        self._writing = Pool(server, 2, default_transaction_isolation="read committed", **settings)
+        self._reading = Pool(
+            server, readers, default_transaction_isolation="repeatable read", default_transaction_read_only="on", **settings
+        )
+        self._settings = settings
         self._server = server
         self._writes = _Line(self._writing, _WRITING, server)
         self._gathers = _Line(self._writing, _GATHERING, server)
@@ -53,8 +56,7 @@ class Lines:
         if self._writes.is_closed:
             raise StoreDown("The store is closed.")
         try:
-            async with self._reading.connect() as connection:
-                return await connection.run_sync(work)
+            return await self._reading.look(work)
         except Exception as error:
             ours = self._server.translated(error)
             if ours is error:
@@ -70,6 +72,25 @@ class Lines:
     async def gather(self, work: Callable[[Connection, list[P]], list[T]], value: P) -> T:
         return cast(T, await self._gathers.put(Job(work, (value,))))
 
+    async def alter(self, work: Callable[[Connection], T]) -> T:
+        """In a turn of `write`, for what needs all of SQLAlchemy: bringing the tables up to date, comparing them. Raises StorageError."""
+        engine = self._server.engine(sessions=1, isolation="READ COMMITTED", **self._settings)
+
+        def within(connection: Connection) -> T:
+            connection.execute(select(func.pg_advisory_xact_lock(LOCKS, _WRITING)))
+            return work(connection)
+
+        try:
+            async with engine.begin() as connection:
+                return await connection.run_sync(within)
+        except Exception as error:
+            ours = self._server.translated(error)
+            if ours is error:
+                raise
+            raise ours from error
+        finally:
+            await engine.dispose()
+
     async def truncate(self) -> bool:
         """Nothing to do: the server's own vacuum and checkpoints overwrite what was erased."""
         return True
@@ -78,16 +99,16 @@ class Lines:
         """Finishes what was asked for. A second call does nothing."""
         await self._writes.close()
         await self._gathers.close()
-        await self._writing.dispose()
-        await self._reading.dispose()
+        await self._writing.close()
+        await self._reading.close()
 
 
 class _Line:
     """Calls that wait for their turn at writing."""
 
-    def __init__(self, engine: AsyncEngine, number: int, server: Server) -> None:
-        self._engine = engine
-        self._number = number
+    def __init__(self, pool: Pool, number: int, server: Server) -> None:
+        self._pool = pool
+        self._begin = _turn(number)
         self._server = server
         self._jobs: asyncio.Queue[Job | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._run(), name=f"storage-line-{number}")
@@ -122,10 +143,10 @@ class _Line:
     async def _commit(self, batch: Sequence[Job]) -> None:
         """All in one transaction; when one of them fails, nobody else may suffer: each again in its own. A lost server is lost for all."""
         try:
-            await self._transact(lambda connection: run_all(connection, batch))
+            await self._pool.transact(lambda connection: run_all(connection, batch), self._begin)
         except Exception as error:  # noqa: BLE001  a loop: whoever failed is found and told
             ours = self._server.translated(error)
-            if len(batch) > 1 and not _is_lost(ours):
+            if len(batch) > 1 and not self._server.is_lost(error):
                 for job in batch:
                     await self._commit([job])
                 return
@@ -133,17 +154,3 @@ class _Line:
                 fail(job, ours)
             return
         finish(batch)
-
-    async def _transact(self, work: Callable[[Connection], None]) -> None:
-        def within(connection: Connection) -> None:
-            turn(connection, self._number)
-            work(connection)
-
-        async with self._engine.begin() as connection:
-            await connection.run_sync(within)
-
-
-def _is_lost(error: BaseException) -> bool:
-    """Did the connection fail, rather than a job?"""
-    cause = error.__cause__
-    return isinstance(error, StoreDown) and not (isinstance(cause, DBAPIError) and not cause.connection_invalidated)

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from bridge.errors import MissingExtra, OperatorError, StoreDown
+from bridge.errors import BridgeError, MissingExtra, OperatorError, StoreDown
 from bridge.settingsfile import verify_database
-from storage.engine import translated
+from storage.engine import told, translated
 
 if TYPE_CHECKING:
     import asyncpg
@@ -38,6 +38,9 @@ _SETTINGS = text(
 )
 _FOLDER = text("SELECT setting FROM pg_settings WHERE name = 'data_directory'")
 
+
+_GONE = ("08", "57P", "25P03")
+"""SQLSTATE of PostgreSQL: no connection, the server is stopping or not up yet, a session that was idle for too long."""
 
 Lost = tuple[type[Exception], ...]
 """What the driver raises when a connection fails."""
@@ -80,9 +83,31 @@ class Server:
         """Ours for what the driver raised, however far it got; everything else as it is."""
         if not isinstance(error, self.errors):
             return translated(error)
-        ours = StoreDown("The store does not answer.", private=str(error) or type(error).__name__, remedy="Look at the database server.")
+        state: str | None = getattr(error, "sqlstate", None)
+        ours: BridgeError
+        if self._is_unfit(error):
+            ours = told(str(error), "22000")
+        elif state and not self.is_lost(error):
+            ours = told(str(error), state, clash=state.startswith("23"))
+        else:
+            ours = StoreDown(
+                "The store does not answer.", private=str(error) or type(error).__name__, remedy="Look at the database server."
+            )
         ours.__cause__ = error
         return ours
+
+    def is_lost(self, error: BaseException) -> bool:
+        """Did the connection fail, rather than what was asked?"""
+        if isinstance(error, StoreDown):
+            return True
+        if not isinstance(error, self.errors) or self._is_unfit(error):
+            return False
+        state: str = getattr(error, "sqlstate", None) or "08"
+        return state.startswith(_GONE)
+
+    def _is_unfit(self, error: BaseException) -> bool:
+        """Did the driver refuse to send a value that its column cannot hold? (asyncpg 0.32 has two DataErrors; this one has no SQLSTATE.)"""
+        return isinstance(error, self._driver.InterfaceError) and isinstance(error, ValueError)
 
     async def connect(self, **settings: str) -> asyncpg.Connection[asyncpg.Record]:
         """One session, with these settings of the server. Raises StoreDown."""

@@ -169,7 +169,7 @@ async def connect_store(
         return local_folder(connection, url)
 
     try:
-        folder = await database.write(prepare)
+        folder = await database.alter(prepare)
     except StorageError as error:
         await database.close()
         raise OperatorError(f"storage: {error.private}", remedy=error.remedy) from error
