@@ -260,6 +260,12 @@ class PutCounters(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class DropCounters(msgspec.Struct, frozen=True):
+    """What was counted of somebody goes with them: every counter that is about one of these keyed hashes."""
+
+    who: tuple[str, ...]
+
+
 class PutNorms(msgspec.Struct, frozen=True):
     """The next version of a norm file. Its number stands for good: Conflict when there is another under it, or its parent is not the last."""
 
@@ -503,6 +509,7 @@ Change = (
     | PutOrigin
     | PutMode
     | PutCounters
+    | DropCounters
     | PutNorms
     | NoteRelayed
     | PutConversation

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bridge.model.event import Event
-from bridge.model.ids import derive
+from bridge.model.ids import Native, derive
 from bridge.norms.context import Context
 from bridge.norms.decision import CounterOp, Tally
 
@@ -77,6 +77,16 @@ def member(secret_of_the_day: bytes, who: str) -> str:
     return derive(secret_of_the_day, "member", who)[:13]
 
 
+def about(secret_of_the_day: bytes, person: Native) -> str:
+    """A keyed hash of the person a counter is about (`CounterOp.who`)."""
+    return derive(secret_of_the_day, "about", str(person))
+
+
+def all_about(secret: bytes, person: Native, now: datetime) -> tuple[str, ...]:
+    """Every `about` of somebody that a live counter may bear: of the node's secret, today's and yesterday's, this week's and the last's."""
+    return tuple(about(secret_of(secret, now - timedelta(days=back * days), days), person) for days in (1, 7) for back in (0, 1))
+
+
 def secret_for(context: Context, window: int) -> bytes:
     """The secret that goes with a window of so many seconds."""
     return context.secret_of_the_day if window <= 86_400 else context.secret_of_the_week
@@ -114,7 +124,7 @@ def add(counter: Counter | None, op: CounterOp, now: datetime) -> Counter:
             return Crowd((*others[max(len(others) - op.cap + 1, 0) :], (op.member, int(moment))))
         case Tally.LEAKY:
             left = _left(counter, op, moment) if isinstance(counter, Leak) else 0.0
-            return Leak(min(left + 1, float(op.cap)), moment)
+            return Leak(min(left + 1, float(op.cap)), max(moment, counter.at) if isinstance(counter, Leak) else moment)
 
 
 def count(ops: tuple[CounterOp, ...], kept: dict[str, Count], now: datetime) -> tuple[Count, ...]:

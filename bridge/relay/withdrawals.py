@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from bridge.changes import AppendEvent, AppendItem, Change, Disown, EraseTraces, PutWithdrawal, Reassign
+from bridge.changes import AppendEvent, AppendItem, Change, Disown, DropCounters, EraseTraces, PutWithdrawal, Reassign
 from bridge.logs import logger
 from bridge.model.actor import Actor
 from bridge.model.audience import Audience
@@ -25,6 +25,7 @@ from bridge.model.withdrawal import Answer, Phase, Scope, Terms, Withdrawal
 from bridge.moderation import forgetting
 from bridge.moderation.commands import Confirm, ForgetMe, ForgetSince, ForgetThread
 from bridge.moderation.forgetting import ForgetFacts, Forgetting, Forgot, narrowed, wanted
+from bridge.norms.counters import all_about
 from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.notices import Notices
 from bridge.relay.plan import person_roster
@@ -343,7 +344,9 @@ class Withdrawals:
     def _sweep(self, withdrawal: Withdrawal, *, last: bool) -> Sequence[Change]:
         if withdrawal.scope is not Scope.ME:
             return ()
-        return (EraseTraces(withdrawal.person, withdrawal.alias, self._clock.now(), last=last),)
+        now = self._clock.now()
+        counted = DropCounters(all_about(self._node.secret, withdrawal.person.native, now))
+        return (EraseTraces(withdrawal.person, withdrawal.alias, now, last=last), counted)
 
     async def _answers(self, withdrawal: Withdrawal) -> tuple[tuple[str, Answer], ...]:
         """The worst answer of each server that was asked. What was accepted before stays so when its rows are swept."""

@@ -16,6 +16,7 @@ from bridge.changes import (
     Change,
     Disown,
     DropBytes,
+    DropCounters,
     DropEvidence,
     DropFollow,
     DropMedia,
@@ -188,6 +189,8 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
             standing.put_mode(connection, change)
         case PutCounters():
             norms.put_counters(connection, change)
+        case DropCounters():
+            norms.forget_counters(connection, change)
         case PutNorms():
             norms.put_norms(connection, change)
         case NoteRelayed():

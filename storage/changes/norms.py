@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from bridge.changes import PutCounters, PutNorms
+from bridge.changes import DropCounters, PutCounters, PutNorms
 from bridge.errors import Conflict
 from bridge.norms.counters import MOST_KEYS
 from storage.columns import micros
 from storage.dialect import once
 from storage.moderation_schema import counter_keys, counters, norm_files
 
-__all__ = ["drop_counters", "put_counters", "put_norms"]
+__all__ = ["drop_counters", "forget_counters", "put_counters", "put_norms"]
 
 _UPDATE = (
     update(counters)
@@ -25,6 +25,7 @@ _GROW = update(counter_keys).values(live=counter_keys.c.live + bindparam("more")
 _LEAST_USED = select(counters.c.key).order_by(counters.c.used_at, counters.c.key).limit(bindparam("many"))
 _DROP = delete(counters).where(counters.c.key.in_(bindparam("keys", expanding=True)))
 _EMPTY = delete(counters).where(counters.c.until <= bindparam("before"))
+_ABOUT = delete(counters).where(counters.c.who.in_(bindparam("hashes", expanding=True)))
 _LAST = (
     select(norm_files.c.version, norm_files.c.hash)
     .where(norm_files.c.name == bindparam("whose"))
@@ -54,6 +55,12 @@ def drop_counters(connection: Connection, now: int) -> int:
     if gone:
         _grow(connection, -gone)
     return gone
+
+
+def forget_counters(connection: Connection, change: DropCounters) -> None:
+    gone: int = connection.execute(_ABOUT, {"hashes": [who for who in change.who if who]}).rowcount
+    if gone:
+        _grow(connection, -gone)
 
 
 def _grow(connection: Connection, more: int) -> int:
