@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -20,7 +21,7 @@ from tests.live.entrance import Entrance
 from tests.live.fediverse import FediversePerson, FediverseServer
 from tests.live.node import FolkmootNode
 
-__all__ = ["Commons", "Member", "hasty"]
+__all__ = ["HANDLE", "Commons", "Member", "hasty"]
 
 HANDLE: Final = "commons"
 PATIENCE: Final = 120.0
@@ -43,6 +44,10 @@ class Member(MatrixPerson):
     async def send(self, room: str, kind: str, content: dict[str, Any]) -> str:
         """Any event; its id."""
         return await self._send(room, kind, content)
+
+    async def redact(self, room: str, event: str, reason: str) -> None:
+        """Take back anybody's words, as far as one's power in the room goes."""
+        await self._ask("PUT", f"/rooms/{quote(room)}/redact/{quote(event)}/{self._transaction()}", {"reason": reason})
 
     async def upload(self, body: bytes, media_type: str) -> str:
         """A file for the homeserver; its `mxc://` address."""

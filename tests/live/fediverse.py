@@ -125,14 +125,17 @@ class FediverseServer:
     # ------------------------------------------------------------------------------------------------------ what it answers
 
     async def _take(self, request: web.Request) -> web.Response:
-        self.received.append(json.loads(await request.read()))
-        bell, self._bell = self._bell, asyncio.Event()
-        bell.set()
+        self._keep(json.loads(await request.read()))
         status = self.answer()
         if not status:
             assert request.transport is not None
             request.transport.abort()
         return web.Response(status=status or 500)
+
+    def _keep(self, activity: Json) -> None:
+        self.received.append(activity)
+        bell, self._bell = self._bell, asyncio.Event()
+        bell.set()
 
     async def _show(self, request: web.Request) -> web.Response:
         document = self.documents.get(request.path)
