@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, LargeBinary, bindparam, select
 
-from bridge.model.content import Membership, Notice, Profile
+from bridge.model.content import Edit, Membership, Message, Notice, Profile
 from bridge.model.event import Event, decode
-from bridge.model.ids import EventId, ItemId, Native
+from bridge.model.ids import OURS, EventId, ItemId, Native
 from bridge.model.record import Traces
 from bridge.norms.decision import Decision
 from storage.changes.outgoing import decode_item
@@ -73,7 +73,8 @@ def traces_of(connection: Connection, person: Native, limit: int) -> Traces:
 
 
 def _concerns(event: Event, person: Native) -> bool:
-    if event.author.native == person:
+    """A card of the moderators that has their address in it is about something of theirs."""
+    if event.author.native == person or (event.author.native.protocol == OURS and isinstance(event.content, Message | Edit)):
         return True
     match event.content:
         case Notice(to=to):

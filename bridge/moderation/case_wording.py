@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+UNSAID = "No reason was written down."
+
 CASE_NOTICES: Mapping[str, str] = {
     # To whoever reports.
     "report.heard": (
@@ -32,7 +34,7 @@ CASE_NOTICES: Mapping[str, str] = {
     "report.resolved": "🚩 The other server says that it has looked at what you reported.",
     # To whoever a case is about.
     "case.told": (
-        "In {community} somebody looked at {what}: {outcome}.\n\n{reason}{norm}"
+        "In {community} somebody looked at {what}: {outcome}.\n\n{reason}\n\n"
         "Answer `appeal` within 30 days and somebody else looks again; `why` tells more."
     ),
     "case.sealed": (
@@ -81,13 +83,13 @@ CASE_NOTICES: Mapping[str, str] = {
     "appeal.decider": "You decided this, so somebody else looks again.",
     "appeal.waiting": "⏰ The appeal in case {id} waits for somebody who did not decide it.",
     "appeal.unreviewed": "⏰ Nobody looked at the appeal in case {id} within 30 days; the decision stands, and whoever appealed was told.",
-    "appeal.stands": "Somebody else looked at it again: it stays as it is.\n\n{reason}Thank you for asking. That is the last word on it here.",
-    "appeal.changed": "Somebody else looked at it again and changed it.\n\n{reason}That is the last word on it here.",
+    "appeal.stands": "Somebody else looked at it again: it stays as it is.\n\n{reason}\n\nThank you for asking. That is the last word on it here.",
+    "appeal.changed": "Somebody else looked at it again and changed it.\n\n{reason}\n\nThat is the last word on it here.",
     "appeal.reversed": (
-        "Somebody else looked at it again and took it back.\n\n{reason}It is put back wherever we can. We are sorry for the trouble it made."
+        "Somebody else looked at it again and took it back.\n\n{reason}\n\nIt is put back wherever we can. We are sorry for the trouble it made."
     ),
     "appeal.unlooked": "Nobody could look at your appeal in time, so it stays as it is. You can write to the people who look after the community.",
     "why.nothing": "Nothing was decided about anything of yours in the last 90 days.",
-    "why.entry": "{when}: {effect}, {by}, by the norm {norm}. {reason}Answer `appeal {id}` and somebody else looks again.",
+    "why.entry": "{when}: {effect}, {by}, by the norm {norm}. {reason}\n\nAnswer `appeal {id}` and somebody else looks again.",
     "why.settled": "{when}: {effect}, {by}, by the norm {norm}. {reason}",
 }

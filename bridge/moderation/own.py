@@ -11,13 +11,16 @@ import msgspec
 
 from bridge.model.actor import Actor, Ghost
 from bridge.model.audience import Audience
+from bridge.model.case import Case
 from bridge.model.content import Boost, Edit, Message, Reaction
 from bridge.model.content.notice import Notice
 from bridge.model.event import Event, decode
 from bridge.model.ids import Native
+from bridge.model.logentry import LogEntry
 from bridge.model.place import Community, Place, PlaceKind, ceiling
 from bridge.model.record import Hold, KnownObject
 from bridge.model.richtext import RichText
+from bridge.moderation.concerning import cases_of, deeds_of
 from bridge.moderation.handles import default_handle
 from bridge.moderation.wording import LEVELS, STATES, counted, notice, room_words
 from bridge.norms.context import Consent, Crossing
@@ -61,13 +64,16 @@ class Owned(msgspec.Struct, frozen=True):
     since: datetime | None = None
     more: datetime | None = None
     answer_in: Native | None = None
+    cases: tuple[Case, ...] = ()
+    log: tuple[LogEntry, ...] = ()
 
 
 def export(owned: Owned) -> tuple[Notice, ...]:
     """Messages of whole JSON documents: who they are here, what waits, and their posts, oldest first."""
     waiting = [_waiting(hold) for hold in owned.holds]
     posts = [_posted(posted) for posted in owned.posts]
-    pages = [_about(owned), *_pages("waiting", waiting), *_pages("posts", posts)]
+    looked_at = [*_pages("cases", cases_of(owned.person.native, owned.cases)), *_pages("decisions", deeds_of(owned.log))]
+    pages = [_about(owned), *_pages("waiting", waiting), *looked_at, *_pages("posts", posts)]
     notices = [
         _code(msgspec.json.format(msgspec.json.encode({"part": number, "of": len(pages), **page}), indent=1).decode(), owned)
         for number, page in enumerate(pages, 1)

@@ -16,6 +16,7 @@ from bridge.model.logentry import AUTOMATIC, Doing, LogEntry, Names
 from bridge.model.richtext import RichText
 from bridge.moderation import cases as life
 from bridge.moderation.cards import short
+from bridge.moderation.case_wording import UNSAID
 from bridge.moderation.cases import Refused, Subject
 from bridge.moderation.log import EFFECTS
 from bridge.moderation.raising import Appealing, Why
@@ -116,7 +117,7 @@ class Appeals:
         entry = LogEntry(derive(self._node.secret, "log", "appeal", case.id), case.community, now, doing, names)
         changes: list[Change] = [PutCase(reviewed), DropEvidence(case.id), AppendLog(entry), *await self._cards.case(reviewed)]
         if case.appeal is not None:
-            told = notice(_RULED[ruled], [("reason", f"{line(reason)}\n\n" if reason else "")])
+            told = notice(_RULED[ruled], [("reason", line(reason) or UNSAID)])
             changes += await self._notices.items([Notice(case.appeal.by, told)], cause, case.community, now)
         return changes
 
@@ -153,7 +154,7 @@ def _why(entry: LogEntry, *, appealable: bool) -> RichText:
         "effect": EFFECTS.get(doing.effect, doing.effect),
         "by": by,
         "norm": doing.norm or "none",
-        "reason": f"{line(reason)} " if reason else "",
+        "reason": line(reason) or UNSAID,
         "id": short(entry.id),
     }
     return notice("why.entry" if appealable and doing.effect != "appeal" else "why.settled", args.items())

@@ -23,6 +23,7 @@ from bridge.model.logentry import Doing, LogEntry, Names
 from bridge.model.place import Community, Place, PlaceKind
 from bridge.moderation import cases as life
 from bridge.moderation.cards import CATEGORIES, OUTCOMES, short
+from bridge.moderation.case_wording import UNSAID
 from bridge.moderation.cases import Refused, Subject
 from bridge.moderation.log import place_class
 from bridge.moderation.raising import Raise, category_of
@@ -259,10 +260,10 @@ class Cases:
         code = "report.outcome_time" if ran_out else "report.outcome"
         notices = [Notice(one.by, notice(code, said)) for one in case.raised if await self._hears(one.by)]
         if case.person is not None and settlement.outcome not in (Outcome.NOTHING, Outcome.REFER) and await self._hears(case.person):
-            reason = f"{line(settlement.reason)}\n\n" if settlement.reason else ""
-            norm = f"The norm: {settlement.norm}. " if settlement.norm else ""
+            norm = f" (norm {settlement.norm})" if settlement.norm else ""
+            reason = f"{line(settlement.reason) or UNSAID}{norm}"
             what = f"a {case.kind} of yours" if case.kind else "what you did"
-            told = notice("case.told", [*said, ("what", what), ("reason", reason), ("norm", norm)])
+            told = notice("case.told", [*said, ("what", what), ("reason", reason)])
             notices.append(Notice(case.person, told))
         now = self._clock.now()
         case = life.told(case, now)

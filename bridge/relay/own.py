@@ -54,6 +54,8 @@ class Own:
             since=since,
             more=more,
             answer_in=answer_in,
+            cases=await store.cases.naming(person, MOST_HOLDS),
+            log=await store.log.concerning(person, MOST_HOLDS),
         )
         return export(owned)
 

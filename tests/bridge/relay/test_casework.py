@@ -12,6 +12,7 @@ from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native
 from bridge.moderation import casewords
 from tests.bridge.relay.reporting import Moderated, flag, moderated
 from tests.bridge.relay.test_cases import cases, said_by
+from tests.bridge.relay.test_forgetting import code_told, pass_time, tables_that_name
 
 DEE, HANA = Native(LOOPBACK, "dee"), Native(LOOPBACK, "hana")
 
@@ -169,6 +170,53 @@ NUMBERS = itertools.count()
 
 def direct(by: Actor, to: str, words: str) -> dict[str, Any]:
     """A direct message to the group."""
-    url = f"https://a.example/dm/{next(NUMBERS)}"
+    url = f"https://{by.host}/dm/{next(NUMBERS)}"
     note = {"id": url, "type": "Note", "attributedTo": by.native.id, "to": [to], "cc": [], "content": f"<p>{words}</p>"}
     return {"type": "Create", "to": [to], "cc": [], "object": note}
+
+
+async def test_export_tells_people_of_cases_about_them_and_of_their_own_reports_and_of_nobody_else() -> None:
+    house = await moderated()
+    await reported(house, "!report spam look at this")
+    await say(house, DEE, "CASE removed jobs topic please")
+    for name in ("ana", "bo"):
+        await house.person(name).tell_bot("export")
+    await house.settle()
+    ana, bo = "".join(await house.told("ana")), "".join(await house.told("bo"))
+    assert '"you_reported"' in ana
+    assert "look at this" in ana
+    assert '"decided": "it was taken down"' in bo
+    assert '"what": "it was taken down"' in bo
+    assert "look at this" not in bo.replace("Everybody look at this", "")
+    assert '"dee"' not in ana + bo
+
+
+async def test_whoever_forgets_themselves_is_named_by_no_case_no_card_and_no_line_of_the_log() -> None:
+    house = await moderated()
+    mal = await house.known(await house.stranger("malvina", "lemmy.example"))
+    note = await house.post(mal, "buy this")
+    ana = await house.opted_in("anastasia")
+    await ana.say("hall", f"!report {note} spam")
+    await house.settle()
+    await say(house, DEE, "CASE noted please not here")
+    for person, words in ((None, "forget me"), (ana, "forget me")):
+        name = "malvina" if person is None else "anastasia"
+        if person is None:
+            await house.receive(mal, direct(mal, await group(house), words))
+        else:
+            await person.tell_bot(words)
+            await house.settle()
+        code = await code_told(house, name)
+        if person is None:
+            await house.receive(mal, direct(mal, await group(house), f"forget confirm {code}"))
+        else:
+            await person.tell_bot(f"forget confirm {code}")
+        await pass_time(house, 700)
+        await pass_time(house, 40 * 86_400)
+        assert [
+            line for line in await tables_that_name(house, name) if line.startswith(("cases", "case_people", "log", "evidence", "out:"))
+        ] == []
+    (case,) = await cases(house)
+    assert {one.by.id for one in case.raised} != {"anastasia"}
+    proof = await house.administration.log_verify(community="commons")
+    assert proof.broken is None
