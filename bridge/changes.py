@@ -19,6 +19,7 @@ from bridge.model.logentry import LogEntry
 from bridge.model.place import Channel, Community, Place
 from bridge.model.portal import Door, Portal
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Upload, Wait
+from bridge.model.role import Seat
 from bridge.model.session import Session, SignInLink
 from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
@@ -225,6 +226,12 @@ class PutTenure(msgspec.Struct, frozen=True):
     actor: Native
     community: CommunityId
     since: datetime
+
+
+class PutSeat(msgspec.Struct, frozen=True):
+    """Given again, it has its new end; to end it now, with `until` now."""
+
+    seat: Seat
 
 
 class PutVouch(msgspec.Struct, frozen=True):
@@ -504,6 +511,7 @@ Change = (
     | PutConsent
     | LetIn
     | PutTenure
+    | PutSeat
     | PutVouch
     | NoteAcquainted
     | PutOrigin

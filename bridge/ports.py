@@ -28,7 +28,7 @@ from bridge.model.withdrawal import Withdrawal
 from bridge.norms.context import Consent
 from bridge.norms.decision import Decision
 from bridge.refs import Need, Reading, Refs, Wire, Writing
-from bridge.registers import Cases, Log, Norms, People, Portals
+from bridge.registers import Cases, Log, Norms, People, Portals, Seats
 from bridge.streams import Backlog, DeadLetter, Entry, HostState, Intake, LaneState, Queued, Receipt, Share, Stream, Window
 
 
@@ -419,6 +419,9 @@ class Store(Protocol):
 
     @property
     def people(self) -> People: ...
+
+    @property
+    def seats(self) -> Seats: ...
 
     @property
     def sessions(self) -> Sessions: ...

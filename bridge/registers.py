@@ -10,6 +10,7 @@ from bridge.model.event import Event
 from bridge.model.ids import ChannelId, CommunityId, Native, ObjectId
 from bridge.model.logentry import LogEntry
 from bridge.model.portal import Door, Portal
+from bridge.model.role import Seat
 from bridge.norms.counters import Count
 from bridge.norms.decision import ModeOp
 from bridge.norms.origins import Origin
@@ -17,7 +18,7 @@ from bridge.norms.standing import Tenure, Vouch
 from bridge.norms.version import Version
 from bridge.streams import Share
 
-__all__ = ["Cases", "Log", "Norms", "People", "Portals"]
+__all__ = ["Cases", "Log", "Norms", "People", "Portals", "Seats"]
 
 
 class Cases(Protocol):
@@ -115,6 +116,16 @@ class People(Protocol):
 
     async def modes(self, community: CommunityId) -> tuple[ModeOp, ...]:
         """Those that have not ended."""
+        ...
+
+
+class Seats(Protocol):
+    """Who looks after which community (norms.md 4.1). Those that are over are there too, for a while."""
+
+    async def in_community(self, community: CommunityId) -> tuple[Seat, ...]: ...
+
+    async def held_by(self, person: Native) -> tuple[Seat, ...]:
+        """In whatever community."""
         ...
 
 

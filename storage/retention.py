@@ -44,6 +44,7 @@ from storage.schema import (
     waits,
     withdrawals,
 )
+from storage.seat_schema import seats
 from storage.standing_schema import acquaintances, modes, vouches
 
 __all__ = ["Retention", "Swept", "sweep"]
@@ -117,6 +118,7 @@ _DROP_OUT = [delete(table).where(table.c.seq.in_(bindparam("seqs", expanding=Tru
 _ALREADY = select(seen.c.key).where(seen.c.stream == bindparam("stream"), seen.c.key.in_(bindparam("names", expanding=True)))
 _OLD_SEEN = delete(seen).where(seen.c.at < bindparam("before"))
 _ENDED_MODES = delete(modes).where(modes.c.until <= bindparam("before"))
+_ENDED_SEATS = delete(seats).where(seats.c.until <= bindparam("before"))
 _ENDED_VOUCHES = delete(vouches).where(vouches.c.until <= bindparam("before"))
 _STRANGERS_AGAIN = delete(acquaintances).where(acquaintances.c.at <= bindparam("before"))
 _OLD_RELAYED = delete(relayed).where(relayed.c.until <= bindparam("before"))
@@ -164,6 +166,7 @@ def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
         ("keys", _OLD_RELAYED, now),
         ("keys", _ENDED_MODES, now),
         ("keys", _ENDED_VOUCHES, now),
+        ("decisions", _ENDED_SEATS, now - retention.decisions),
         ("keys", _STRANGERS_AGAIN, now - ACQUAINTED),
         ("keys", _OLD_LINKS, now),
         ("keys", _OLD_SESSIONS, now),

@@ -35,6 +35,7 @@ from storage.people import SqlPeople
 from storage.portals import SqlPortals
 from storage.postgres import Server, local_folder, require_safe
 from storage.retention import Retention, Swept, sweep
+from storage.seats import SqlSeats
 from storage.sessions import SqlSessions
 from storage.threads import Threads
 
@@ -71,6 +72,7 @@ class SqlStore:
         self.portals = SqlPortals(database)
         self.norms = SqlNorms(database)
         self.people = SqlPeople(database, clock, secret_key)
+        self.seats = SqlSeats(database)
         self.sessions = SqlSessions(database)
         self.keys = SqlKeys(database, Seal(secret_key))
         self.media = SqlMedia(database)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, LargeBinary, bindparam, select
 
-from bridge.model.content import Edit, Membership, Message, Notice, Profile
+from bridge.model.content import Appointment, Edit, Membership, Message, Notice, Profile, Sanction
 from bridge.model.event import Event, decode
 from bridge.model.ids import OURS, EventId, ItemId, Native
 from bridge.model.record import Traces
@@ -81,6 +81,8 @@ def _concerns(event: Event, person: Native) -> bool:
             return to == person
         case Membership(subject=subject):
             return subject == person
+        case Sanction(whom=whom) | Appointment(whom=whom):
+            return whom == person
         case Profile(actor=actor):
             return actor.native == person
         case _:

@@ -65,6 +65,7 @@ from bridge.changes import (
     PutPart,
     PutPlace,
     PutPortal,
+    PutSeat,
     PutSession,
     PutTenure,
     PutUpload,
@@ -78,7 +79,7 @@ from bridge.changes import (
     Unpark,
     WakeHost,
 )
-from storage.changes import cases, files, lanes, norms, objects, outgoing, portals, sessions, social, standing, streams, withdrawals
+from storage.changes import cases, files, lanes, norms, objects, outgoing, portals, seats, sessions, social, standing, streams, withdrawals
 
 __all__ = ["apply", "apply_all"]
 
@@ -179,6 +180,8 @@ def apply(connection: Connection, change: Change, secret: bytes) -> None:
             standing.let_in(connection, change)
         case PutTenure():
             standing.put_tenure(connection, change)
+        case PutSeat():
+            seats.put_seat(connection, change)
         case PutVouch():
             standing.put_vouch(connection, change)
         case NoteAcquainted():

@@ -15,6 +15,7 @@ from storage.changes.files import forget_media
 from storage.changes.lanes import leave
 from storage.changes.outgoing import decode_item, still_needed
 from storage.changes.portals import forget_portals
+from storage.changes.seats import forget_seats
 from storage.changes.sessions import forget_sessions
 from storage.changes.social import forget_actor
 from storage.changes.standing import forget_standing
@@ -147,6 +148,7 @@ def disown(connection: Connection, change: Disown, secret: bytes) -> None:
     for statement in (_UNFOLLOW, *_UNSAY, _UNKNOW):
         connection.execute(statement, person)
     forget_standing(connection, change.person, secret)
+    forget_seats(connection, change.person)
     connection.execute(_UNKNOW_KEYS, {"whose": change.person.id})
 
 

@@ -216,6 +216,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('actor', 'community', name='pk_tenures'),
         comment='Standing: since when somebody is a member.'
     )
+    op.create_table('seats',
+        sa.Column('community', TEXT, nullable=False, comment='community'),
+        sa.Column('actor', TEXT, nullable=False, comment='native of who holds it'),
+        sa.Column('role', TEXT, nullable=False, comment='what they may'),
+        sa.Column('topic', TEXT, nullable=False, comment='what a curator looks after, empty for everything'),
+        sa.Column('since', sa.BigInteger(), nullable=False, comment='moment it begins'),
+        sa.Column('until', sa.BigInteger(), nullable=True, comment="moment it ends by itself; null: an admin's, which does not"),
+        sa.Column('by', TEXT, nullable=False, comment='who gave it, or `operator`'),
+        sa.PrimaryKeyConstraint('community', 'actor', 'role', 'topic', name='pk_seats'),
+        comment='Who looks after a community.'
+    )
+    op.create_index('ix_seats_actor', 'seats', ['actor'], unique=False)
+    op.create_index('ix_seats_until', 'seats', ['until'], unique=False)
     op.create_table('vouches',
         sa.Column('actor', TEXT, nullable=False, comment='native of the person vouched for'),
         sa.Column('community', TEXT, nullable=False, comment='community'),
