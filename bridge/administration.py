@@ -370,6 +370,11 @@ class Administration:
     async def cases(self, *, community: str, limit: int) -> tuple[CaseLine, ...]:
         return await logbook.cases(self._store, await self._find(community), limit)
 
+    async def case_say(self, *, community: str, id: str, words: str) -> CaseLine:  # noqa: A002  (the port's word)
+        found = await self._find(community)
+        await logbook.say(self._store, self._relay, found, id, words)
+        return await logbook.case(self._store, found, id)
+
     async def media(self, *, limit: int) -> tuple[MediaLine, ...]:
         return tuple(self._media_line(kept) for kept in await self._store.media.listing(limit))
 

@@ -6,16 +6,23 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from bridge.errors import Conflict, OperatorError
+from bridge.model.case import Case
 from bridge.model.ids import CommunityId
 from bridge.model.logentry import GENESIS, LogEntry
 from bridge.model.place import Community
-from bridge.moderation import log
-from bridge.moderation.cards import OUTCOMES, STAGES, raised_words
+from bridge.moderation import casewords, log
+from bridge.moderation.cards import OUTCOMES, STAGES, raised_words, short
+from bridge.moderation.cases import Refused
+from bridge.moderation.casewords import View
 from bridge.moderation.log import Broken, PublicLog
+from bridge.moderation.wording import notice
 from bridge.operations import CaseLine, LogProof
 from bridge.ports import Store
+from bridge.relay.casework import OPERATOR
+from bridge.relay.relay import Relay
 
-__all__ = ["cases", "last", "public", "verify"]
+__all__ = ["case", "cases", "last", "public", "say", "verify"]
 
 _PAGE = 1_000
 
@@ -50,17 +57,44 @@ async def public(store: Store, community: CommunityId) -> PublicLog:
 
 
 async def cases(store: Store, community: Community, limit: int) -> tuple[CaseLine, ...]:
-    found = await store.cases.cases(community.id, limit, is_open=False)
-    return tuple(
-        CaseLine(
-            id=case.id,
-            community=community.handle,
-            stage=STAGES[case.stage],
-            opened_at=case.opened_at,
-            raised=raised_words(case),
-            about=case.kind or "a person",
-            outcome=OUTCOMES[case.settlement.outcome] if case.settlement is not None else "",
-            due_at=case.due_at,
-        )
-        for case in found
+    return tuple(_line(case, community) for case in await store.cases.cases(community.id, limit, is_open=False))
+
+
+async def case(store: Store, community: Community, called: str) -> CaseLine:
+    """Raises OperatorError when there is none of that name."""
+    return _line(await _called(store, community, called), community)
+
+
+async def say(store: Store, relay: Relay, community: Community, called: str, words: str) -> None:
+    """What an admin says of a case is durable when this returns. Raises OperatorError when it cannot be done."""
+    found = await _called(store, community, called)
+    word = casewords.read(f"{found.id} {words}")
+    if word is None or word.view is View.OPEN:
+        raise OperatorError(f"{words!r} cannot be said of a case here", remedy="`folkmoot cases say --help` lists what can.")
+    done = await relay.casework.done(word, found, OPERATOR, "admin", cause=await relay.cases.cause(found), answer_in=None)
+    if isinstance(done, Refused):
+        raise OperatorError(notice(done.code, [("id", short(found.id))]).plain, remedy="`folkmoot cases list` shows how it stands.")
+    try:
+        await store.journal.commit(done)
+    except Conflict as error:
+        raise OperatorError(error.public, remedy="Look at it again, and say it once more.") from error
+
+
+async def _called(store: Store, community: Community, called: str) -> Case:
+    found = await store.cases.case_called(community.id, called.lower())
+    if found is None:
+        raise OperatorError(f"there is no case {called}", remedy="`folkmoot cases list` shows them; six characters of an id are enough.")
+    return found
+
+
+def _line(case: Case, community: Community) -> CaseLine:
+    return CaseLine(
+        id=case.id,
+        community=community.handle,
+        stage=STAGES[case.stage],
+        opened_at=case.opened_at,
+        raised=raised_words(case),
+        about=case.kind or "a person",
+        outcome=OUTCOMES[case.settlement.outcome] if case.settlement is not None else "",
+        due_at=case.due_at,
     )

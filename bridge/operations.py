@@ -204,6 +204,10 @@ class Operations(Protocol):
         """Newest first, without names and words."""
         ...
 
+    async def case_say(self, *, community: str, id: str, words: str) -> CaseLine:  # noqa: A002
+        """What an admin says of a case, as moderators say it in their room: `removed`, `nothing`, `reversed` …, then a reason."""
+        ...
+
     async def media(self, *, limit: int) -> tuple[MediaLine, ...]:
         """Files that other servers can fetch from here, and those that were taken down, newest first."""
         ...

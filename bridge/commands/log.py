@@ -133,6 +133,30 @@ def list_(context: click.Context, handle: str, limit: int, json: bool) -> None:
             click.echo(fit(f"    {case.about}; {case.stage}{outcome}; reported by {case.raised}"))
 
 
+@cases.command()
+@click.argument("handle")
+@click.argument("case")
+@click.argument("words", nargs=-1, required=True)
+@click.pass_context
+def say(context: click.Context, handle: str, case: str, words: tuple[str, ...]) -> None:
+    """Say of a CASE what moderators say of it in their room, as an admin.
+
+    \b
+    WORDS begin with one of:
+      nothing, note, removed, restricted, restored   decides, then a reason
+      refer                                          tells the author's server
+      stands, changed, reversed                      after an appeal
+      seen, merge CASE, split 2 3
+
+    \b
+    Example:
+      folkmoot cases say commons k7t2mq removed "Jobs go to the jobs topic."
+    """
+    line = ask(context, lambda node: node.case_say(community=handle, id=case, words=" ".join(words)))
+    outcome = f": {line.outcome}" if line.outcome else ""
+    click.echo(f"{line.id}: {line.stage}{outcome}.")
+
+
 def _doing(entry: LogEntry) -> str:
     doing = entry.doing
     about = ", ".join(part for part in (doing.item, doing.place, doing.standing, doing.platform, doing.domain, doing.result) if part)

@@ -46,6 +46,8 @@ CASE_NOTICES: Mapping[str, str] = {
     "case.waiting": "⏰ Case {id} waits for a decision since {since}.",
     "case.undecided": "⏰ Case {id} was not decided within 30 days and has ended: nothing was done, and those who reported were told.",
     "case.severe": "‼️ Case {id} may be severe. Two people are asked to look now; `case {id} open` shows what was reported.",
+    "case.no_seat": "Whoever holds a seat in this community decides here; you are welcome to read along.",
+    "case.which_hold": "Several things wait here. Say which one: `release ID`, `return ID reason` or `hold ID`, with the ID on the card.",
     "case.unknown": "There is no such case here. `case list` shows those that are open.",
     "case.over": "This case is over.",
     "case.decided": "This case is decided already. Whoever it concerns can appeal; `case {id}` shows how it stands.",

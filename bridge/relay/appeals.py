@@ -128,6 +128,9 @@ class Appeals:
         """The case in which it was decided, or a new one for what nobody had reported."""
         names = entry.names or Names()
         known = await self._store.cases.case(CaseId(names.case)) if names.case else None
+        if known is None and names.object is not None:
+            about = await self._store.cases.case_about(entry.community, names.object, person, "")
+            known = about if about is not None and about.settlement is not None and about.settlement.undoes == names.act else None
         if known is not None:
             return known
         subject = Subject(entry.community, names.object, person, kind=entry.doing.item, standing=entry.doing.standing)

@@ -236,7 +236,9 @@ class Cases:
         entry = await self._settled_entry(decided, settlement, role)
         named = msgspec.structs.replace(settlement, entry=entry.id)
         decided = msgspec.structs.replace(decided, settlement=named)
-        return [AppendLog(entry), *await self._tell(decided, named, cause)]
+        # What an act did stands in the log by itself, and whom it concerns was told with it.
+        lines: list[Change] = [AppendLog(entry)] if not settlement.undoes else []
+        return [*lines, *await self._tell(decided, named, cause)]
 
     async def _settled_entry(self, case: Case, settlement: Settlement, role: str) -> LogEntry:
         place = await self._place(case)
@@ -259,7 +261,8 @@ class Cases:
         ran_out = settlement.by is None and settlement.outcome is Outcome.NOTHING
         code = "report.outcome_time" if ran_out else "report.outcome"
         notices = [Notice(one.by, notice(code, said)) for one in case.raised if await self._hears(one.by)]
-        if case.person is not None and settlement.outcome not in (Outcome.NOTHING, Outcome.REFER) and await self._hears(case.person):
+        concerns = settlement.outcome not in (Outcome.NOTHING, Outcome.REFER) and not settlement.undoes
+        if case.person is not None and concerns and await self._hears(case.person):
             norm = f" (norm {settlement.norm})" if settlement.norm else ""
             reason = f"{line(settlement.reason) or UNSAID}{norm}"
             what = f"a {case.kind} of yours" if case.kind else "what you did"

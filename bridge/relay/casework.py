@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.changes import Change, PutCase
+from bridge.model.act import Act
 from bridge.model.case import Case, Outcome, Settlement
 from bridge.model.content import Message, Notice
 from bridge.model.event import Event
-from bridge.model.ids import CommunityId, Native
+from bridge.model.ids import OURS, CommunityId, Native
 from bridge.model.place import Place
 from bridge.model.richtext import RichText, from_plain
 from bridge.moderation import cases as life
@@ -26,7 +27,10 @@ from bridge.relay.cards import Cards
 from bridge.relay.cases import Cases
 from bridge.relay.notices import Notices
 
-__all__ = ["Casework"]
+__all__ = ["OPERATOR", "Casework"]
+
+OPERATOR = Native(OURS, "operator")
+"""Whoever runs the node, at its command line: an admin of every community (norms.md 4.1)."""
 
 MOST_LISTED = 20
 LONGEST_COPY = 4_000
@@ -65,14 +69,15 @@ class Casework:
             return await self._say(by, cause, community, answer_in, "case.unknown")
         if seen is not None and seen != case.version:
             return [*await self._say(by, cause, community, answer_in, "case.changed"), *await self._cards.case(case)]
-        done = await self._done(word, case, by, role, cause=cause, answer_in=answer_in)
+        done = await self.done(word, case, by, role, cause=cause, answer_in=answer_in)
         if isinstance(done, Refused):
             return await self._say(by, cause, community, answer_in, done.code, id=short(case.id))
         return done
 
-    async def _done(
+    async def done(
         self, word: CaseWord, case: Case, by: Native, role: str, *, cause: Event, answer_in: Native | None
     ) -> list[Change] | Refused:
+        """Of one case; the operator of the node (`OPERATOR`) is answered by whoever asks for them. Raises StorageError."""
         now = self._clock.now()
         if word.view is View.OPEN:
             return await self._open(case, by, cause, answer_in)
@@ -106,6 +111,12 @@ class Casework:
             return settled
         told = await self._say(by, cause, case.community, answer_in, "case.done", id=short(case.id), outcome=OUTCOMES[outcome])
         return [*settled, *told]
+
+    async def settled_by(self, act: Act, case: Case, outcome: Outcome, role: str, cause: Event) -> list[Change]:
+        """An act about what the case is about was carried out: with that it is decided, and everybody concerned is told."""
+        settlement = Settlement(outcome, self._clock.now(), act.by, act.norm, bounded(act.reason, 300), undoes=act.id)
+        settled = await self._cases.settle(case, settlement, cause, role)
+        return [] if isinstance(settled, Refused) else settled
 
     async def _open(self, case: Case, by: Native, cause: Event, answer_in: Native | None) -> list[Change] | Refused:
         """The words go to whoever asked and nobody else; the look stands in the case before they are sent."""
@@ -165,6 +176,8 @@ class Casework:
         return await self._tell(by, cause, community, answer_in, notice(code, args.items()))
 
     async def _tell(self, by: Native, cause: Event, community: CommunityId, answer_in: Native | None, text: RichText) -> list[Change]:
+        if by == OPERATOR:
+            return []
         told: Sequence[Notice] = [Notice(by, text, answer_in=answer_in)]
         return await self._notices.items(told, cause, community, self._clock.now())
 

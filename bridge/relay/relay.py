@@ -51,6 +51,7 @@ from bridge.model.content.release import BY_AUTHOR, Ending
 from bridge.model.event import Event, decode
 from bridge.model.ids import EventId, Protocol
 from bridge.model.item import Omission
+from bridge.model.place import moderation_channel
 from bridge.model.record import Hold
 from bridge.model.withdrawal import Terms
 from bridge.moderation.commands import GRACES, mark_of
@@ -72,6 +73,7 @@ from bridge.relay.inforce import InForce
 from bridge.relay.keeping import Keeper
 from bridge.relay.loading import Loader
 from bridge.relay.memberships import Memberships
+from bridge.relay.moderationroom import Hands, ModerationRoom
 from bridge.relay.notices import Notices
 from bridge.relay.orders import Orders
 from bridge.relay.own import Own
@@ -116,7 +118,9 @@ class Relay:
         metrics: Metrics | None = None,
         keeper: Keeper | None = None,
         terms: Terms | None = None,
+        hands: Hands | None = None,
     ) -> None:
+        """`hands`: who knows the seats and carries out acts; None: what is said in a moderation room changes nothing."""
         self._metrics = metrics or Metrics()
         self._store = store
         self._adapters = adapters
@@ -150,6 +154,11 @@ class Relay:
             own=Own(node, store, adapters, clock),
             cases=self.cases,
             appeals=appeals,
+        )
+        self._room = (
+            ModerationRoom(node, store, clock, hands=hands, casework=self.casework, notices=self._notices, echoes=self._echoes)
+            if hands is not None
+            else None
         )
         self._cases_at: datetime | None = None
 
@@ -235,6 +244,8 @@ class Relay:
 
     async def _changes(self, event: Event) -> list[Change]:
         content = event.content
+        if event.community and event.channel == moderation_channel(event.community):
+            return await self._in_moderation_room(event)
         match content:
             case Message():
                 return [*await self._crossing.cross(event), *await self._welcomes.greet(event, self._clock.now())]
@@ -259,7 +270,7 @@ class Relay:
             case Membership():
                 return await self._memberships.change(event, content)
             case Command():
-                return await self._orders.command(event, content)
+                return await self._commanded(event, content)
             case Release():
                 return await self._released(event, content)
             case Setting():
@@ -276,6 +287,28 @@ class Relay:
                 return [EraseEvent(event.id, "noted")]
             case _:
                 assert_never(content)
+
+    async def _commanded(self, event: Event, command: Command) -> list[Change]:
+        """By direct message to the group, whoever holds a seat says what they would say in the moderation room."""
+        if command.private and event.community and self._room is not None:
+            done = await self._room.asked(event, command.words, command.answer_in)
+            if done is not None:
+                return [*done, EraseEvent(event.id, "answered")]
+        return await self._orders.command(event, command)
+
+    async def _in_moderation_room(self, event: Event) -> list[Change]:
+        """Nothing said there crosses or is kept."""
+        heard = await self._room.heard(event) if self._room is not None else None
+        if heard is not None:
+            return heard
+        content = event.content
+        match content:
+            case Sighting():
+                return await self._echoes.hear(event, content)
+            case Command():
+                return await self._orders.command(event, content)
+            case _:
+                return [EraseEvent(event.id, "kept local")]
 
     async def _sanctioned(self, event: Event, sanction: Sanction) -> list[Change]:
         """Whoever is sent out of a room is gone from it; a group is only told, by anybody."""

@@ -208,6 +208,11 @@ class Desk:
         self._line(community)
         return (CASE,)[:limit]
 
+    async def case_say(self, *, community: str, id: str, words: str) -> CaseLine:
+        self._line(community)
+        self.told.append(f"{id} {words}")
+        return msgspec.structs.replace(CASE, outcome="it was taken down")
+
     async def media(self, *, limit: int) -> tuple[MediaLine, ...]:
         return tuple(self.files.values())[:limit]
 

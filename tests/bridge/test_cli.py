@@ -100,6 +100,15 @@ def test_a_log_that_does_not_hold_is_an_error_that_says_where(tmp_path: Path, de
     assert (whole.exit_code, broken.exit_code) == (0, 2)
 
 
+def test_what_an_admin_says_of_a_case_arrives_whole(tmp_path: Path, desk: Desk) -> None:
+    run(tmp_path, "community", "create", "commons", "The Commons")
+
+    said = run(tmp_path, "cases", "say", "commons", "k7t2mq", "removed", "Jobs go to the jobs topic.")
+
+    assert desk.told == ["k7t2mq removed Jobs go to the jobs topic."]
+    assert said.output == "k7t2mq5x3wz4n6a2b7c5d3e4fi: nobody has looked yet: it was taken down.\n"
+
+
 def test_unlinking_takes_the_place_out(tmp_path: Path, desk: Desk) -> None:
     run(tmp_path, "community", "create", "commons", "The Commons")
     run(tmp_path, "community", "link", "commons", "#commons:hs.example")

@@ -5,15 +5,21 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import pytest
+
+from bridge.errors import OperatorError
 from bridge.model.actor import Actor, ActorKind
 from bridge.model.case import Case, Outcome, Ruled, Stage
 from bridge.model.content import Report
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native
+from bridge.model.place import History, Join, Openness, PlaceKind
 from bridge.moderation import casewords
+from tests.bridge.relay.house import House
 from tests.bridge.relay.reporting import Moderated, flag, moderated
 from tests.bridge.relay.test_cases import cases, said_by
 from tests.bridge.relay.test_forgetting import code_told, pass_time, tables_that_name
 
+HALL_AND_GROUP = {PlaceKind.ROOM, PlaceKind.GROUP}
 DEE, HANA = Native(LOOPBACK, "dee"), Native(LOOPBACK, "hana")
 
 
@@ -220,3 +226,56 @@ async def test_whoever_forgets_themselves_is_named_by_no_case_no_card_and_no_lin
     assert {one.by.id for one in case.raised} != {"anastasia"}
     proof = await house.administration.log_verify(community="commons")
     assert proof.broken is None
+
+
+async def test_an_operator_decides_at_the_command_line_and_not_what_does_not_exist() -> None:
+    house = await moderated()
+    _, case = await reported(house)
+    line = await house.administration.case_say(community="commons", id=case.id[:6], words="removed jobs topic please")
+    assert (line.stage, line.outcome) == ("decided, and everybody was told", "it was taken down")
+    await house.settle()
+    assert any("jobs topic please" in one for one in await house.told("bo"))
+    for words, why in (("burn it", "cannot be said of a case"), ("open", "cannot be said of a case"), ("nothing", "is decided already")):
+        with pytest.raises(OperatorError, match=why):
+            await house.administration.case_say(community="commons", id=case.id, words=words)
+    with pytest.raises(OperatorError, match="there is no case"):
+        await house.administration.case_say(community="commons", id="zzzzzz", words="nothing")
+
+
+async def test_nothing_said_in_the_moderators_room_leaves_it_or_is_kept() -> None:
+    house = await moderated()
+    dee = await house.opted_in("dee")
+    await house.follow(await house.stranger("sam"))
+    before = await house.forms()
+    await dee.say("mods", "I think Bo is having a bad week")
+    await house.settle()
+    house.clock.forward(60)
+    await house.settle()
+    assert await house.forms() == before
+    assert (await house.endings("message"))[-1] == "kept local"
+    assert await tables_that_name(house, "bad week") == []
+
+
+@pytest.mark.parametrize(
+    ("join", "history", "why"), [(Join.PUBLIC, History.JOINED, "anybody can read"), (Join.INVITE, History.WORLD, "anybody can read")]
+)
+async def test_moderators_get_no_room_that_others_can_read(join: Join, history: History, why: str) -> None:
+    house = await House.open()
+    house.hall.open("square", "Square", openness=Openness(join, history))
+    with pytest.raises(OperatorError, match=why):
+        await house.administration.community_moderation(handle="commons", place="loopback:square")
+    with pytest.raises(OperatorError, match="carries a conversation"):
+        await house.administration.community_moderation(handle="commons", place="loopback:hall")
+
+
+async def test_the_moderators_room_is_none_of_the_rooms_of_the_community() -> None:
+    house = await moderated()
+    community = await house.community()
+    assert {place.kind for channel in await house.store.directory.channels(community.id) for place in channel.places} == HALL_AND_GROUP
+    (line,) = await house.administration.communities()
+    assert line.moderation is not None
+    assert line.moderation.native.id == "mods"
+    with pytest.raises(OperatorError, match="belongs to commons already"):
+        await house.administration.community_link(handle="commons", place="loopback:mods")
+    await house.administration.community_moderation(handle="commons", place="")
+    assert (await house.administration.communities())[0].moderation is None
