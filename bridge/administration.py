@@ -56,11 +56,24 @@ from bridge.moderation.holds import Action
 from bridge.moderation.log import PublicLog
 from bridge.moderation.wording import notice
 from bridge.norms.wording import sentence
-from bridge.operations import CaseLine, CommunityLine, HoldLine, IntakeLine, LogProof, MediaLine, Outbound, Retirement, Status, hold_line
+from bridge.operations import (
+    CaseLine,
+    CommunityLine,
+    HoldLine,
+    IntakeLine,
+    LogProof,
+    MediaLine,
+    Outbound,
+    Retirement,
+    SeatLine,
+    Status,
+    hold_line,
+)
 from bridge.ports import Adapter, Clock, Node, Store
 from bridge.relay.keeping import Keeper
 from bridge.relay.plan import place_roster
 from bridge.relay.relay import Relay
+from bridge.seating import Seating
 from bridge.streams import DeadLetter, Entry
 
 __all__ = ["Administration"]
@@ -95,6 +108,7 @@ class Administration:
         self._adapters = adapters
         self._relay = relay
         self._clock = clock
+        self._seating = Seating(store, clock)
         self._version = version
         self._keeper = keeper
         self._shared_rooms = shared_rooms
@@ -226,6 +240,15 @@ class Administration:
         await self._store.journal.commit([PutChannel(Channel(id_, community.id, (room,)))])
         _log.info("community.linked", community=community.id, place=found.native.id)
         return await self._line(community)
+
+    async def roles(self, *, handle: str) -> tuple[SeatLine, ...]:
+        return await self._seating.seats((await self._open(handle))[0])
+
+    async def role_grant(self, *, handle: str, who: str, role: str, days: int | None, topic: str) -> SeatLine:
+        return await self._seating.grant((await self._open(handle))[0], who, role, days, topic)
+
+    async def role_end(self, *, handle: str, who: str, role: str) -> SeatLine:
+        return await self._seating.end((await self._open(handle))[0], who, role)
 
     async def community_retire(self, *, handle: str) -> Retirement:
         community, channel = await self._open(handle)

@@ -22,6 +22,7 @@ from bridge.commands.holds import holds
 from bridge.commands.intake import intake
 from bridge.commands.log import cases, log
 from bridge.commands.media import media
+from bridge.commands.roles import roles
 from bridge.commands.running import demo, run, settings, status
 from bridge.commands.table import safe
 from bridge.errors import BadSetting, BridgeError, OperatorError
@@ -93,6 +94,7 @@ for command in (
     deliveries,
     intake,
     holds,
+    roles,
     cases,
     log,
     media,

@@ -17,6 +17,7 @@ from bridge.model.ids import EventId, Native
 from bridge.model.logentry import LogEntry
 from bridge.model.place import Place
 from bridge.model.record import Hold, Record
+from bridge.model.role import Role
 from bridge.moderation.log import PublicLog
 from bridge.streams import Backlog, DeadLetter, LaneState
 
@@ -30,6 +31,7 @@ __all__ = [
     "Operations",
     "Outbound",
     "Retirement",
+    "SeatLine",
     "Status",
     "hold_line",
 ]
@@ -68,6 +70,18 @@ class CaseLine(msgspec.Struct, frozen=True):
     about: str
     outcome: str = ""
     due_at: datetime | None = None
+
+
+class SeatLine(msgspec.Struct, frozen=True):
+    """A seat as its operator sees it. `until` None: an admin's, which does not end by itself."""
+
+    actor: Native
+    handle: str
+    role: Role
+    since: datetime
+    until: datetime | None
+    by: str
+    topic: str = ""
 
 
 class Retirement(msgspec.Struct, frozen=True):
@@ -207,6 +221,16 @@ class Operations(Protocol):
     async def case_say(self, *, community: str, id: str, words: str) -> CaseLine:  # noqa: A002
         """What an admin says of a case, as moderators say it in their room: `removed`, `nothing`, `reversed` …, then a reason."""
         ...
+
+    async def roles(self, *, handle: str) -> tuple[SeatLine, ...]:
+        """Who looks after a community now, the highest seat first."""
+        ...
+
+    async def role_grant(self, *, handle: str, who: str, role: str, days: int | None, topic: str) -> SeatLine:
+        """`who`: a Matrix id, an actor's address, or `@name@server` of somebody this node has met. `days` None: the role's usual term."""
+        ...
+
+    async def role_end(self, *, handle: str, who: str, role: str) -> SeatLine: ...
 
     async def media(self, *, limit: int) -> tuple[MediaLine, ...]:
         """Files that other servers can fetch from here, and those that were taken down, newest first."""

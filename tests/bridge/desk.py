@@ -22,8 +22,21 @@ from bridge.model.item import Destination, Omission, Stage, Standing
 from bridge.model.logentry import Doing, LogEntry, Names
 from bridge.model.place import Place, PlaceKind
 from bridge.model.record import Hold, Record
+from bridge.model.role import Role
 from bridge.moderation.log import PublicLog, public
-from bridge.operations import CaseLine, CommunityLine, HoldLine, IntakeLine, LogProof, MediaLine, Outbound, Retirement, Status, hold_line
+from bridge.operations import (
+    CaseLine,
+    CommunityLine,
+    HoldLine,
+    IntakeLine,
+    LogProof,
+    MediaLine,
+    Outbound,
+    Retirement,
+    SeatLine,
+    Status,
+    hold_line,
+)
 from bridge.streams import Backlog, DeadLetter, LaneState
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -130,6 +143,7 @@ class Desk:
         self.lines: dict[str, CommunityLine] = {}
         self.held = {WAITING.event_id: hold_line(WAITING, community="commons", reason="Their first words here.")}
         self.files = {PHOTO.id: PHOTO}
+        self.seats: dict[str, SeatLine] = {}
         self.parked = {STUCK.number: STUCK}
         self.told: list[str] = []
         self.full = False
@@ -212,6 +226,21 @@ class Desk:
         self._line(community)
         self.told.append(f"{id} {words}")
         return msgspec.structs.replace(CASE, outcome="it was taken down")
+
+    async def roles(self, *, handle: str) -> tuple[SeatLine, ...]:
+        self._line(handle)
+        return tuple(self.seats.values())
+
+    async def role_grant(self, *, handle: str, who: str, role: str, days: int | None, topic: str) -> SeatLine:
+        self._line(handle)
+        until = None if days is None else NOON + timedelta(days=days)
+        self.seats[who] = SeatLine(Native(MATRIX, who), who, Role(role), NOON, until, "operator", topic)
+        return self.seats[who]
+
+    async def role_end(self, *, handle: str, who: str, role: str) -> SeatLine:
+        if who not in self.seats:
+            raise OperatorError(f"{who} is no {role} of {handle}", remedy="`folkmoot roles list` shows who holds which seat.")
+        return self.seats.pop(who)
 
     async def media(self, *, limit: int) -> tuple[MediaLine, ...]:
         return tuple(self.files.values())[:limit]

@@ -181,6 +181,7 @@ def test_what_the_operator_cannot_mend_ends_with_another_status(tmp_path: Path, 
         ("log", "show", "commons", "--names"),
         ("log", "public", "commons"),
         ("cases", "list", "commons"),
+        ("roles", "list", "commons"),
         ("status",),
     ],
 )
@@ -215,6 +216,19 @@ def test_a_held_event_is_listed_with_whose_why_and_until_when(tmp_path: Path, de
     assert "@sam@masto.example" in result.output
     assert "review; returned 2026-11-25 12:00:00 UTC" in result.output
     assert "folkmoot holds release EVENT" in result.output
+
+
+def test_a_seat_is_given_listed_and_ended(tmp_path: Path, desk: Desk) -> None:
+    desk.lines["commons"] = CommunityLine("commons", "The Commons", "@commons@moot.example")
+    assert "Nobody holds a seat yet" in run(tmp_path, "roles", "list", "commons").output
+
+    given = run(tmp_path, "roles", "grant", "commons", "@hana:hs.example", "moderator", "--days", "90")
+
+    assert "@hana:hs.example is moderator of commons, until 2027-02-" in given.output
+    assert "moderator  @hana:hs.example" in run(tmp_path, "roles", "list", "commons").output
+    assert "no longer moderator" in run(tmp_path, "roles", "end", "commons", "@hana:hs.example", "moderator").output
+    assert "is no moderator of commons" in run(tmp_path, "roles", "end", "commons", "@hana:hs.example", "moderator").output
+    assert run(tmp_path, "roles", "grant", "commons", "@hana:hs.example", "king").exit_code == 2
 
 
 def test_releasing_takes_the_hold_away(tmp_path: Path, desk: Desk) -> None:
