@@ -22,6 +22,7 @@ from bridge.model.ids import Protocol as ProtocolName
 from bridge.model.item import Destination, Item, Omission, Outcome, Standing
 from bridge.model.line import Line
 from bridge.model.place import Channel, Community, Place
+from bridge.model.portal import Portal
 from bridge.model.record import Follow, Hold, Kept, KnownObject, Part, Record, Said, Traces, Upload, Wait
 from bridge.model.session import Session, SignInLink
 from bridge.model.withdrawal import Withdrawal
@@ -512,6 +513,12 @@ class Adapter(Protocol):
 
     async def part(self, place: Place) -> None:
         """After unlinking: every account of ours leaves, so that nothing said there reaches this node. Raises Unreachable."""
+        ...
+
+    async def open_portal(self, portal: Portal, correspondent: Actor) -> Native:
+        """The room in which the member hears the correspondent, and nobody else is; made, or found again, with the member invited.
+
+        Asked twice it is the same room. Raises OperatorError where the protocol has no such rooms, PeerError, Unreachable."""
         ...
 
     async def recall(self, place: Native, native: str) -> Intake | None:

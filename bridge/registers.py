@@ -84,8 +84,8 @@ class Portals(Protocol):
         """Theirs, on either side, newest first."""
         ...
 
-    async def knocks(self, person: Native, since: datetime) -> int:
-        """How many conversations others began with this person, or this person with others, from then on; those of our people not counted."""
+    async def knocks(self, person: Native, since: datetime) -> tuple[int, int]:
+        """How many knocked at this person, or this person at others, from then on, and how many of these are unanswered."""
         ...
 
     async def rooms(self, after: str, limit: int) -> tuple[Portal, ...]:

@@ -13,7 +13,9 @@ from protocols.htmltree import scrub
 
 __all__ = ["VOCABULARY", "asked", "first_line"]
 
-VOCABULARY: Final = frozenset({"!moot", "!cross", "!forget", "!export", "!look", "!who", "!grace", "!report", "!why", "!appeal"})
+VOCABULARY: Final = frozenset(
+    {"!moot", "!cross", "!forget", "!export", "!look", "!who", "!grace", "!report", "!why", "!appeal", "!knocks", "!write"}
+)
 """`!local` is not among them: it is said to the room, and keeps the message there."""
 
 MOST_LINE: Final = 500

@@ -13,7 +13,7 @@ from bridge.model.actor import Actor, Ghost
 from bridge.model.ids import ACTIVITYPUB, ChannelId, CommunityId, Native
 from bridge.model.ids import Protocol as ProtocolName
 from bridge.model.place import Channel, Community, History, Join, Openness, Place, PlaceKind
-from bridge.model.portal import channel_of
+from bridge.model.portal import channel_of, portal_at
 from bridge.model.record import Follow
 from storage.changes.social import hidden_handle
 from storage.columns import called_as, moment, parse_native
@@ -98,7 +98,11 @@ class SqlDirectory:
         return await self._database.read(lambda connection: _channel(connection, channel))
 
     async def channel_of(self, place: Native) -> Channel | None:
+        direct = portal_at(place)
+
         def read(connection: Connection) -> Channel | None:
+            if direct is not None:
+                return _channel(connection, direct)
             channel = connection.execute(_OF_PLACE, {"place": str(place)}).scalar()
             if channel is not None:
                 return _channel(connection, channel)

@@ -25,7 +25,7 @@ _OF = (
     .limit(bindparam("many"))
 )
 _KNOCKS = (
-    select(func.count())
+    select(func.count(), func.count().filter(portals.c.stance == "knocks"))
     .select_from(portals)
     .where(
         or_(portals.c.member == bindparam("person"), portals.c.correspondent == bindparam("person")),
@@ -61,10 +61,10 @@ class SqlPortals:
         rows = await self._database.read(lambda connection: list(connection.execute(_OF, ask).all()))
         return tuple(portal_of(row) for row in rows)
 
-    async def knocks(self, person: Native, since: datetime) -> int:
+    async def knocks(self, person: Native, since: datetime) -> tuple[int, int]:
         ask = {"person": str(person), "since": micros(since)}
-        found: int = await self._database.read(lambda connection: connection.execute(_KNOCKS, ask).scalar_one())
-        return found
+        row = await self._database.read(lambda connection: connection.execute(_KNOCKS, ask).one())
+        return int(row[0]), int(row[1])
 
     async def rooms(self, after: str, limit: int) -> tuple[Portal, ...]:
         ask = {"after": after, "many": limit}

@@ -77,6 +77,9 @@ class Swept(msgspec.Struct, frozen=True):
         return sum(self.kinds.values())
 
 
+FORGOTTEN_KNOCK = timedelta(days=8)
+"""How long a knock is remembered that nobody answered: a day longer than its words wait."""
+
 PROOF = timedelta(days=730)
 """How long a keyed hash tells that somebody withdrew (norms.md N02)."""
 
@@ -143,6 +146,7 @@ _NOBODY = and_(
     ~exists().where(or_(portals.c.member == actors.c.native, portals.c.correspondent == actors.c.native)),
     ~exists().where(places.c.native == actors.c.native),
 )
+_OLD_KNOCKS = delete(portals).where(portals.c.stance == "knocks", portals.c.since < bindparam("before"))
 _OLD_STRANGERS = delete(actors).where(actors.c.at < bindparam("before"), _NOBODY)
 _OLD_UPLOADS = delete(uploads).where(uploads.c.at < bindparam("before"))
 _OLD_PROOFS = delete(withdrawals).where(withdrawals.c.sealed.is_(None), withdrawals.c.due_at < bindparam("before"))
@@ -176,6 +180,7 @@ def sweep(connection: Connection, now: datetime, retention: Retention) -> Swept:
         ("decisions", _OLD_GAPS, now - retention.decisions),
         ("decisions", _OLD_PROOFS, now - PROOF),
         ("decisions", _OLD_EVIDENCE, now),
+        ("decisions", _OLD_KNOCKS, now - FORGOTTEN_KNOCK),
         ("peers", _OLD_KEYS, now - retention.peers),
         ("peers", _OLD_STRANGERS, now - retention.peers),
         ("peers", _OLD_UPLOADS, now - retention.peers),

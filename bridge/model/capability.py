@@ -19,6 +19,8 @@ class Hearers(enum.StrEnum):
     """The author of what is answered or reacted to, and the people mentioned, where they live on this protocol; plus the place's own route."""
     AUTHOR = "author"
     """Only the author of the event (an Accept, a Reject, a private answer)."""
+    PERSON = "person"
+    """The one person whom a direct conversation reaches, and nobody else whoever is named in it."""
     REACHED = "reached"
     """Everyone who hears the place, everyone involved, and everyone who ever received the object; of a face that ended, anything of theirs."""
 

@@ -68,6 +68,12 @@ def far_side(id_: ChannelId, person: Native) -> Native:
     return Native(person.protocol, f"direct/{id_}")
 
 
+def portal_at(place: Native) -> ChannelId | None:
+    """The reverse of `far_side`; None for every other place."""
+    head, slash, id_ = place.id.partition("/")
+    return ChannelId(id_) if head == "direct" and slash and id_ else None
+
+
 def channel_of(portal: Portal) -> Channel:
     """The two places that carry it; the room is a mere name as long as there is none."""
     room = portal.room or far_side(portal.id, portal.member)

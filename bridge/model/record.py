@@ -51,7 +51,7 @@ class Traces(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """An event that waits. `kind`: `grace`, `ask`, `review` or `parent`; `code` names the reason; `summary` never holds the words themselves.
+    """An event that waits. `kind`: `grace`, `ask`, `review`, `knock` or `parent`; `code` names the reason.
 
     `body` is the event as it would cross, edits folded in (event.encode).
     """

@@ -5,12 +5,14 @@ Norms.md 4.2 and N01; matrix.md S4 (CVE-2023-38690, CVE-2022-29166: structure ch
 
 from __future__ import annotations
 
+import enum
 import unicodedata
 from collections.abc import Collection
 from datetime import date
 
 import msgspec
 
+from bridge.model.portal import Callers
 from bridge.moderation.handles import flaw
 from bridge.norms.context import Crossing, Keep
 
@@ -76,6 +78,35 @@ class Who(msgspec.Struct, frozen=True, tag="who"):
     """`!who`: who can read this place right now."""
 
 
+class Doors(msgspec.Struct, frozen=True, tag="doors"):
+    """`!knocks nobody|people|members|everyone`, `!knocks strangers`, `!knocks no strangers`, or `!knocks` to be told what holds (N17).
+    None leaves it as it is."""
+
+    callers: Callers | None = None
+    strangers: bool | None = None
+
+
+class Reply(enum.StrEnum):
+    """What a member says to a knock."""
+
+    ACCEPT = "accept"
+    NOT_NOW = "not now"
+    NEVER = "never"
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    """`accept`, `not now` or `never`, in private; `code` is the sign of the knock, "" for the only one that waits."""
+
+    reply: Reply
+    code: str = ""
+
+
+class Write(msgspec.Struct, frozen=True, tag="write"):
+    """`!write @sam@a.example`: begin a conversation of two. `to` as typed, in lower case."""
+
+    to: str
+
+
 class Help(msgspec.Struct, frozen=True, tag="help"):
     """`!moot help`."""
 
@@ -87,7 +118,10 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
 Plain = Cross | CrossThis | Grace | ForgetThis | Who | Help | Status
 """Answered at once, from what is known of one person in one community."""
 
-Order = Plain | ForgetThread | ForgetSince | ForgetMe | Confirm | Cancel | Export | Look
+Private = Doors | Answer | Write
+"""About words between two people (N17): no community's, and said to the bot alone."""
+
+Order = Plain | Private | ForgetThread | ForgetSince | ForgetMe | Confirm | Cancel | Export | Look
 
 
 class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
@@ -97,6 +131,8 @@ class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
     args: tuple[tuple[str, str], ...] = ()
 
 
+_REPLIES = frozenset({Reply.ACCEPT.value, Reply.NEVER.value})
+_CALLERS = frozenset(callers.value for callers in Callers)
 _STATES = {state.value: state for state in Crossing}
 _VARIATIONS = dict.fromkeys((0xFE0E, 0xFE0F))
 _MARKS = {"📣": Keep.CROSS, "🏠": Keep.LOCAL}
@@ -161,12 +197,36 @@ def _order(verb: str, rest: list[str], private: bool, graces: Collection[int]) -
             return Unknown("unknown.export")
         case ["look"]:
             return Look()
+        case ["knocks", *chosen]:
+            return _doors(chosen)
+        case ["write", to] if private:
+            return Write(to)
+        case ["write", *_] if private:
+            return Unknown("unknown.write")
+        case [reply, *code] if private and reply in _REPLIES and len(code) <= 1:
+            return Answer(Reply(reply), *code)
+        case ["not", "now", *code] if private and len(code) <= 1:
+            return Answer(Reply.NOT_NOW, *code)
         case ["cross", *chosen]:
             return _cross(chosen)
         case ["grace", *chosen]:
             return _grace(chosen, graces)
         case _:
             return Unknown("unknown.order")
+
+
+def _doors(chosen: list[str]) -> Doors | Unknown:
+    match chosen:
+        case []:
+            return Doors()
+        case ["strangers"]:
+            return Doors(strangers=True)
+        case ["no", "strangers"]:
+            return Doors(strangers=False)
+        case [one] if one in _CALLERS:
+            return Doors(Callers(one))
+        case _:
+            return Unknown("unknown.knocks")
 
 
 def _day(text: str) -> date | None:

@@ -17,13 +17,14 @@ from bridge.model.event import Event, encode, object_of
 from bridge.model.record import Hold
 from bridge.moderation.acts import Acts
 from bridge.moderation.wording import NOTICES, notice
-from bridge.norms import consent, grace, welcome
+from bridge.norms import consent, grace, knocks, welcome
 from bridge.norms.decision import Decision, Verdict
 from bridge.norms.wording import bounded
 
 LONGEST_REASON = 300
 
 _KINDS = {
+    knocks.KNOCK.code: "knock",
     welcome.FIRST.code: "review",
     consent.ASK.code: "ask",
     grace.PARENT.code: "parent",
@@ -72,6 +73,8 @@ def decide(hold: Hold, action: Action, by: str, reason: str = "") -> Acts | Refu
     """A person's word about a hold; `by` is a role or handle for the record. Told to the author, whatever they were told before."""
     if hold.kind == "ask":
         return Refused(NOTICES["decide.authors"])
+    if hold.kind == "knock":
+        return Refused(NOTICES["decide.knock"])
     if hold.kind != "review":
         return Refused(NOTICES["decide.time"])
     why = bounded(reason, LONGEST_REASON)

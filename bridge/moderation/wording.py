@@ -194,6 +194,50 @@ NOTICES: Mapping[str, str] = {
         "After `!forget` comes `this` or `thread`, in answer to a message of yours; `since` and a day, as in `!forget since 2026-05-01`; or `me`."
     ),
     "unknown.export": "`!export` gives you what is kept about you; `!export since 2026-05-01` only the posts of that day and later.",
+    "unknown.knocks": "After `!knocks` comes one of `nobody`, `people`, `members` or `everyone`, or `no strangers`, or `strangers`.",
+    "unknown.write": "After `!write` comes one address, as in `!write @sam@a.example`.",
+    # Private messages.
+    "knock.words": (
+        "✉️ {name} would like to write to you in private: “{words}”\n\nAnswer `accept {code}`, `not now {code}` or `never {code}`. "
+        "It waits until {until}; then its words are gone. What you answer, they are not told."
+    ),
+    "knock.wordless": (
+        "✉️ {name}, whom you have not met here, would like to write to you in private.\n\nAnswer `accept {code}`, `not now {code}` or "
+        "`never {code}`; `!knocks no strangers` keeps strangers away for 30 days. It waits until {until}; then its words are gone."
+    ),
+    "knock.accepted": "You and {name} have a room of your own now: I have sent you the invitation. What they wrote waits there for you.",
+    "knock.begun": "You and {name} have a room of your own now: I have sent you the invitation. What you write there reaches them alone.",
+    "knock.open": "You and {name} have a room of your own already. Should you have left it, I have invited you once more.",
+    "knock.readable": (
+        "🔓 About private words: what the two of you write there will be readable by the admins of both servers.\n\n"
+        "It is not encrypted end to end. This is said once."
+    ),
+    "knock.not_now": "It waits quietly until {until}. `accept {code}` still opens it; after that its words are gone.",
+    "knock.never": "They will not reach you. Their words are gone, and they hear only that nothing was delivered. `accept {code}` would undo this.",
+    "knock.which": "Several knocks wait. Say it with the four letters of the one you mean, as in `accept {code}`.",
+    "knock.none": "Nobody is waiting for an answer of yours.",
+    "knock.unknown": "I know no knock with that sign. The letters are in what I wrote to you about it.",
+    "knock.busy": "The room could not be opened just now. Nothing is lost: `{again}` in a few minutes tries once more.",
+    "knock.nobody": "🚪 Nobody elsewhere can write to you in private. `!knocks people` opens the door again.",
+    "knock.people": (
+        "🚪 Whom you talk with here may knock with their first words; others knock without. Nothing opens before your yes.\n\n"
+        "Other choices: `!knocks nobody`, `members`, `everyone`, `no strangers`."
+    ),
+    "knock.members": (
+        "🚪 Members may knock with their first words; others knock without. Nothing opens before your yes.\n\n"
+        "Other choices: `!knocks nobody`, `people`, `everyone`, `no strangers`."
+    ),
+    "knock.everyone": (
+        "🚪 Everyone who follows the community may knock with their first words; strangers knock without. Nothing opens before your yes.\n\n"
+        "Other choices: `!knocks nobody`, `people`, `members`, `no strangers`."
+    ),
+    "knock.no_strangers": "🔕 Until {until}, nobody whom you have not met here knocks at your door. `!knocks strangers` ends that at once.",
+    "knock.elsewhere": "Your own server decides who may write to you in private; what you set there holds.",
+    "knock.nameless": (
+        "To be written back to, you need a name over there. `!cross ask` gives you one, and you are asked before any other word crosses."
+    ),
+    "knock.stranger": "I have not met anybody called {name}. Once they have written to the community, or followed it, I can find them.",
+    "knock.refuses": "{name} asks bridges to leave them alone, so nothing is sent to them from here.",
     # Holds.
     "hold.released": "👋 Your post is now in the conversation. Welcome! From here on, what you write appears at once.",
     "hold.returned": (
@@ -207,6 +251,7 @@ NOTICES: Mapping[str, str] = {
     **CASE_NOTICES,
     # To whoever decides about holds.
     "decide.authors": "This waits for its author: whether words cross is never decided by anybody else.",
+    "decide.knock": "This is private: only the person it is for lets it in.",
     "decide.time": "This only waits its turn: nobody has to look at it, and it goes on by itself.",
 }
 

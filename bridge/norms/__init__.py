@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.norms import audience, consent, grace, loops, welcome
+from bridge.norms import audience, consent, grace, knocks, loops, welcome
 from bridge.norms.norm import Norm
 from bridge.norms.normset import NormSet, plain
 
@@ -14,6 +14,7 @@ NORMS: tuple[Norm, ...] = (
     audience.NORM,
     grace.NORM,
     welcome.NORM,
+    knocks.NORM,
 )
 
 DEFAULT: NormSet = plain(VERSION, NORMS)

@@ -13,6 +13,7 @@ from bridge.model.audience import Audience
 from bridge.model.content.release import Ending
 from bridge.model.ids import CommunityId, Native
 from bridge.model.place import Place
+from bridge.model.portal import Callers, Stance
 from bridge.norms.decision import ModeOp
 from bridge.norms.origins import ServerState
 
@@ -123,6 +124,24 @@ class TargetFacts(msgspec.Struct, frozen=True):
     crossed_at: datetime | None = None
 
 
+class Knock(msgspec.Struct, frozen=True):
+    """What bears on private words of somebody elsewhere to one of our people (N17).
+
+    `stance`: what the member said to this conversation, None when it is the first message. `strangers_shut`: they want no strangers now.
+    `familiar`: the two exchanged words in the community within 90 days. `received`, `sent`: knocks at this member and by this sender in the
+    last day, `received_open` those still unanswered; `waiting`: messages behind this very knock.
+    """
+
+    stance: Stance | None = None
+    callers: Callers = Callers.PEOPLE
+    strangers_shut: bool = False
+    familiar: bool = False
+    received: int = 0
+    received_open: int = 0
+    sent: int = 0
+    waiting: int = 0
+
+
 class Context(msgspec.Struct, frozen=True):
     """`keep` is the author's word on this item; `released` how its wait ended, if it waited (`waits`: the codes it has waited for, so a second
     judgement does not ask again); `relayed_before`: the loop guard's keyed hash of (author, words) was relayed in the last 24 h.
@@ -133,6 +152,7 @@ class Context(msgspec.Struct, frozen=True):
     its thread, for N10. `faces`: see Face; loaded for who is no known member. `nudged`: the nudges this person had lately, by code.
     `counters`: by key of the operations that norms asked for, their values with this event in them; one that is missing could not be
     loaded. `secret_of_the_day`, `secret_of_the_week` key the hashes that counters are kept under (counters.key). `modes`: those in force.
+    `knock`: only of private words to one of our people.
     """
 
     now: datetime
@@ -156,3 +176,4 @@ class Context(msgspec.Struct, frozen=True):
     secret_of_the_day: bytes = b""
     secret_of_the_week: bytes = b""
     modes: tuple[ModeOp, ...] = ()
+    knock: Knock | None = None

@@ -104,6 +104,18 @@ WORDS: Mapping[str, Words] = {
         "after that it comes back to you and nothing is shown. Deleting it withdraws it. Later posts appear at once. Questions: answer `help`.",
         "help",
     ),
+    # Private messages: whoever wrote one hears no more than this.
+    "N17.knock": Words("It waits until the person it is for lets its author in."),
+    "N17.not_delivered": Words(
+        "The person it is for does not take private messages of its author.",
+        "Your private message was not delivered ({norm}).\n\nYou can write in the community. Questions: answer `help`.",
+        "help",
+    ),
+    "N17.returned": Words(
+        "The person it is for did not let its author in, and its words are gone.",
+        "Your private message was not delivered ({norm}).\n\nYou can write in the community. Questions: answer `help`.",
+        "help",
+    ),
     "N05.returned": Words("It was given back to its author and is not shown."),
     "N05.counted": Words("A sign from somebody who has not been let in yet is counted and not shown."),
 }

@@ -8,26 +8,33 @@ import msgspec
 
 from bridge.changes import Change, PutCounters
 from bridge.model.actor import ActorKind
+from bridge.model.audience import Audience
 from bridge.model.content import Message
 from bridge.model.content.release import Ending
-from bridge.model.event import Event
-from bridge.model.ids import ACTIVITYPUB, Native, Protocol, derive
+from bridge.model.event import Event, decode
+from bridge.model.ids import ACTIVITYPUB, OURS, Native, Protocol, derive
 from bridge.model.place import Channel, Place, PlaceKind
+from bridge.model.portal import Door
 from bridge.model.record import Hold, KnownObject
 from bridge.norms import counters
-from bridge.norms.context import ActorFacts, Context, Crossing, Keep, Rank, TargetFacts
+from bridge.norms.context import ActorFacts, Context, Crossing, Keep, Knock, Rank, TargetFacts
 from bridge.norms.norm import words_of
 from bridge.norms.normset import NormSet
 from bridge.ports import Clock, Node, Store
 from bridge.relay.plan import targets_of
 
-__all__ = ["KEPT_CROSSING", "Contexts", "destinations", "group_of", "home_protocol", "words_hash"]
+__all__ = ["KEPT_CROSSING", "Contexts", "destinations", "group_of", "home_protocol", "is_direct", "words_hash"]
 
 KEPT_CROSSING = "keep.cross"
 """In `Hold.waited`: its author's own act (📣, `!cross this`) lets this one cross, also when it is judged again."""
 
 _A_MOMENT = timedelta(seconds=1)
 """What is due but not yet released still waits: its answer comes after it."""
+
+A_DAY = timedelta(hours=24)
+
+MOST_WAITING = 50
+"""Of one sender; more than may ever knock in a day."""
 
 _AUTOMATED = (ActorKind.SERVICE, ActorKind.APPLICATION)
 
@@ -57,6 +64,11 @@ def words_hash(secret: bytes, event: Event) -> str | None:
     return derive(secret, "relayed", str(event.author.native), words, *beside)
 
 
+def is_direct(channel: Channel) -> bool:
+    """Is it the conversation of two people?"""
+    return any(place.person is not None for place in channel.places)
+
+
 class Contexts:
     """`load` gives what `judge` may see of one event; `count` what norms count, with this event in it."""
 
@@ -77,6 +89,8 @@ class Contexts:
         """`hold`, `released`: its own wait, and how that ended. Raises StorageError."""
         now = self._clock.now()
         author = await self._author(event, channel)
+        if is_direct(channel) and author.needs_consent:
+            keep = Keep.CROSS  # said into a conversation of two: that is the person's own act
         return Context(
             now=now,
             node=self._node.domain,
@@ -92,6 +106,27 @@ class Contexts:
             secret_of_the_day=counters.secret_of(self._node.secret, now, days=1),
             secret_of_the_week=counters.secret_of(self._node.secret, now, days=7),
             unlinked=await self._unlinked(event, channel),
+            knock=await self._knock(event, channel, now) if is_direct(channel) and not author.needs_consent else None,
+        )
+
+    async def _knock(self, event: Event, channel: Channel, now: datetime) -> Knock:
+        """How the member stands to whoever writes to them."""
+        store, sender = self._store, event.author.native
+        member = next(place.person for place in channel.places if place.kind is PlaceKind.ROOM and place.person is not None)
+        portal, door = await store.portals.portal(channel.id), await store.portals.door(member) or Door(member)
+        received, received_open = await store.portals.knocks(member, now - A_DAY)
+        sent, _ = await store.portals.knocks(sender, now - A_DAY)
+        waiting = await store.decisions.holds(channel.community, MOST_WAITING, sender)
+        familiar = await store.people.acquainted(member, sender, channel.community)
+        return Knock(
+            stance=portal.stance if portal is not None else None,
+            callers=door.callers,
+            strangers_shut=door.strangers_after is not None and door.strangers_after > now,
+            familiar=familiar and await store.people.acquainted(sender, member, channel.community),
+            received=received,
+            received_open=received_open,
+            sent=sent,
+            waiting=sum(1 for hold in waiting if hold.event_id != event.id and decode(hold.body).channel == channel.id),
         )
 
     async def count(self, event: Event, context: Context, normset: NormSet, *, again: bool) -> tuple[Context, tuple[Change, ...]]:
@@ -136,6 +171,9 @@ class Contexts:
         if released:
             return Rank.NEWCOMER
         group = group_of(channel)
+        if group is None and is_direct(channel):
+            ghost = await self._store.directory.ghost_of(actor.protocol, Native(OURS, channel.community))
+            group = Place(ghost.native, PlaceKind.GROUP) if ghost is not None else None
         follow = await self._store.directory.follow(actor, group.native) if group is not None else None
         return Rank.READER if follow is not None and follow.accepted is not None else Rank.VISITOR
 
@@ -150,8 +188,8 @@ class Contexts:
 
     async def _relayed_before(self, event: Event) -> bool:
         hash_ = words_hash(self._node.secret, event)
-        if hash_ is None or not await self._store.decisions.relayed(hash_):
-            return False
+        if hash_ is None or event.audience is Audience.DIRECT or not await self._store.decisions.relayed(hash_):
+            return False  # two people may say "yes" to each other as often as they like
         # What crossed to one place and waits for another is judged twice: its own first crossing is no repeat.
         return await self._store.objects.find(event.provenance.native) is None
 

@@ -30,7 +30,7 @@ from bridge.changes import (
 )
 from bridge.logs import logger
 from bridge.model.actor import ActorKind
-from bridge.model.audience import meet
+from bridge.model.audience import Audience, meet
 from bridge.model.content import Boost, Edit, Message, Profile, Reaction, Retraction, tag_of
 from bridge.model.content.message import Attachment
 from bridge.model.content.release import Ending
@@ -103,10 +103,17 @@ class Crossing:
         self._losses = Losses(node, store, clock, notices)
 
     async def cross(
-        self, event: Event, *, keep: Keep = Keep.UNSAID, hold: Hold | None = None, released: Ending | None = None
+        self,
+        event: Event,
+        *,
+        keep: Keep = Keep.UNSAID,
+        hold: Hold | None = None,
+        released: Ending | None = None,
+        channel: Channel | None = None,
     ) -> list[Change]:
-        """`hold` and `released` when it waited: it is then judged again, with how the wait ended. Raises StorageError."""
-        channel = await self._channel(event)
+        """`hold` and `released` when it waited: it is then judged again, with how the wait ended. `channel`: of a conversation that is only
+        beginning with it. Raises StorageError."""
+        channel = channel or await self._channel(event)
         if channel is None:
             return _unlinked(event)
         if await self._store.decisions.tombstoned(ObjectId(event.id), event.provenance.native):
@@ -242,7 +249,7 @@ class Crossing:
                 for native, _ in passing:
                     if native != event.place and (name := self._name(known.id, native, context)) is not None:
                         changes.append(PutCopy(known.id, native, name))
-                if (hash_ := words_hash(self._node.secret, event)) is not None:
+                if audience is not Audience.DIRECT and (hash_ := words_hash(self._node.secret, event)) is not None:
                     changes.append(NoteRelayed(hash_, context.now + REMEMBERED))
                 return changes
             case Edit(target=target):

@@ -9,9 +9,7 @@ from urllib.parse import urlsplit
 
 from bridge.changes import AppendEvent, Change, EraseEvent
 from bridge.logs import logger
-from bridge.model.audience import Audience
 from bridge.model.content import Command, Notice, Reaction, Retraction
-from bridge.model.content.release import Release
 from bridge.model.event import Event, Provenance, decode
 from bridge.model.ids import ACTIVITYPUB, OURS, Native, ObjectId, Protocol, event_id
 from bridge.model.place import Channel, Community, Place, PlaceKind
@@ -28,9 +26,11 @@ from bridge.relay.appeals import Appeals
 from bridge.relay.cases import Cases
 from bridge.relay.context import group_of, home_protocol
 from bridge.relay.crossing import Crossing
+from bridge.relay.knocks import PRIVATE, Knocks
 from bridge.relay.notices import Notices
 from bridge.relay.own import Own
 from bridge.relay.recalling import Recalling
+from bridge.relay.releases import released
 from bridge.relay.withdrawals import Withdrawals
 
 __all__ = ["Orders"]
@@ -63,6 +63,7 @@ class Orders:
         own: Own,
         cases: Cases,
         appeals: Appeals,
+        knocks: Knocks,
     ) -> None:
         self._node = node
         self._store = store
@@ -77,6 +78,7 @@ class Orders:
         self._own = own
         self._cases = cases
         self._appeals = appeals
+        self._knocks = knocks
 
     # ------------------------------------------------------------------------------------------------------ from people
 
@@ -86,13 +88,18 @@ class Orders:
         if asked is not None:
             return await self._asked(asked, event, command)
         order = parse(command.words, private=command.private, graces=self._graces)
-        community = await self._community_meant(event, wide=isinstance(order, WIDE))
+        community = await self._community_meant(event, wide=isinstance(order, (*WIDE, *PRIVATE)))
         if community is None:
             told = Notice(event.author.native, notice("which.community"), answer_in=command.answer_in)
             changes = await self._notices.items([told], event, event.community, self._clock.now())
             return [*changes, EraseEvent(event.id, "answered")]
         if isinstance(order, WIDE):
             return [*await self._wide(order, event, community, command), EraseEvent(event.id, "answered")]
+        if isinstance(order, PRIVATE):
+            _log.info("command.obeyed", event_id=event.id, community=community.id, command=type(order).__name__)
+            at_home = event.author.native.protocol == await self._home(community)
+            changes = await self._knocks.order(order, event, command, community, at_home=at_home)
+            return [*changes, EraseEvent(event.id, "answered")]
         recalled = await self._recalling.recall(event, command.about)
         facts = await self._facts(event, community, order, command.about, recalled, private=command.private, answer_in=command.answer_in)
         _log.info("command.obeyed", event_id=event.id, community=community.id, command=type(order).__name__)
@@ -133,7 +140,7 @@ class Orders:
         for release in forgot.releases:
             hold = await self._store.decisions.hold(release.held)
             if hold is not None:
-                changes.append(AppendEvent(self._release(release, hold, event)))
+                changes.append(AppendEvent(released(self._node.secret, release, hold, event.author, self._clock.now())))
         return [*changes, *await self._notices.items(forgot.notices, event, community.id, self._clock.now())]
 
     async def mark(self, event: Event, reaction: Reaction, keep: Keep) -> list[Change] | None:
@@ -163,7 +170,7 @@ class Orders:
         cause = decode(hold.body)
         now = self._clock.now()
         changes = list(acts.changes)
-        changes += [AppendEvent(self._release(release, hold, cause)) for release in acts.releases]
+        changes += [AppendEvent(released(self._node.secret, release, hold, cause.author, self._clock.now())) for release in acts.releases]
         return [*changes, *await self._notices.items(acts.notices, cause, hold.community, now)]
 
     async def _apply(self, acts: Acts, facts: OrderFacts, cause: Event, recalled: Event | None) -> list[Change]:
@@ -177,30 +184,12 @@ class Orders:
         for release in acts.releases:
             hold = await self._store.decisions.hold(release.held)
             if hold is not None:
-                changes.append(AppendEvent(self._release(release, hold, cause)))
+                changes.append(AppendEvent(released(self._node.secret, release, hold, cause.author, self._clock.now())))
         for target in acts.retract:
             changes += await self._forgotten(target, cause)
         if acts.cross and recalled is not None:
             changes += await self._crossing.cross(recalled, keep=Keep.CROSS)
         return [*changes, *await self._notices.items(acts.notices, cause, facts.community.id, facts.now)]
-
-    def _release(self, release: Release, hold: Hold, cause: Event) -> Event:
-        """The same word about the same wait is the same event; a later wait of the same event is another."""
-        native = Native(OURS, f"release/{hold.event_id}/{hold.since.isoformat()}/{release.ending}")
-        waits = decode(hold.body)
-        now = self._clock.now()
-        return Event(
-            id=event_id(self._node.secret, native),
-            community=hold.community,
-            channel=waits.channel,
-            place=waits.place,
-            author=cause.author,
-            content=release,
-            audience=Audience.LOCAL,
-            at=now,
-            received_at=now,
-            provenance=Provenance(native),
-        )
 
     async def _forgotten(self, target: ObjectId, cause: Event) -> list[Change]:
         """The author's retraction, as if it had been deleted where it was written; there it stays."""

@@ -25,8 +25,8 @@ from bridge.relay.degrade import degrade, transformed
 class Route(msgspec.Struct, frozen=True):
     """One place of the channel, with what it can carry and where people involved in this event hear it.
 
-    `involved`: authors answered and people mentioned who live on that protocol, and a foreign group's own inbox. `author`: where the event's
-    author hears us there, when they live there.
+    `involved`: authors answered and people mentioned who live on that protocol, and a foreign group's own inbox; of a person, theirs alone.
+    `author`: where the event's author hears us there, when they live there.
     """
 
     place: Place
@@ -95,8 +95,9 @@ def _items_for(
     event: Event, route: Route, secret: bytes, omissions: list[Omission], *, is_root: bool, files: Mapping[str, Attachment] | None
 ) -> list[Item]:
     tag = tag_of(event.content)
-    if route.place.kind is PlaceKind.FOREIGN_GROUP and not route.involved:
-        text = "The group that this was for has ended, or has no address any more."
+    if route.place.kind in (PlaceKind.FOREIGN_GROUP, PlaceKind.PERSON) and not route.involved:
+        whom = "group" if route.place.kind is PlaceKind.FOREIGN_GROUP else "person"
+        text = f"The {whom} that this was for is gone, or has no address any more."
         omissions.append(Omission(event.id, route.place.native, "place.gone", text))
         return []
     carries = route.capabilities.carries.get(tag)
@@ -127,6 +128,8 @@ def _item(event: Event, route: Route, carry: Carry, secret: bytes) -> Item:
             roster, to = person_roster(secret, event.author.native), route.involved
         case Hearers.AUTHOR:
             roster, to = None, route.author
+        case Hearers.PERSON:
+            roster, to = None, route.involved
     return Item(
         id=item_id(secret, event.id, route.place.native, carry.form),
         event_id=event.id,

@@ -27,6 +27,7 @@ from bridge.changes import (
 from bridge.errors import Conflict, Fenced, OperatorError, StorageError, Unreachable
 from bridge.logs import logger
 from bridge.metrics import Metrics
+from bridge.model.audience import Audience
 from bridge.model.content import (
     Appointment,
     Boost,
@@ -47,6 +48,7 @@ from bridge.model.content import (
     Sighting,
     tag_of,
 )
+from bridge.model.content.membership import Change as Coming
 from bridge.model.content.release import BY_AUTHOR, Ending
 from bridge.model.event import Event, decode
 from bridge.model.ids import EventId, Protocol
@@ -71,6 +73,7 @@ from bridge.relay.crossing import Crossing
 from bridge.relay.echoes import Echoes
 from bridge.relay.inforce import InForce
 from bridge.relay.keeping import Keeper
+from bridge.relay.knocks import Knocks
 from bridge.relay.loading import Loader
 from bridge.relay.memberships import Memberships
 from bridge.relay.moderationroom import Hands, ModerationRoom
@@ -84,6 +87,9 @@ from bridge.relay.withdrawals import Withdrawals
 from bridge.streams import Stream
 
 __all__ = ["Relay"]
+
+_BETWEEN_TWO = (Message, Edit, Reaction, Membership)
+"""What is said between two people and has a way of its own (`knocks.py`); taking back is the same everywhere."""
 
 TURN = 32
 """Events of one community before another has its turn."""
@@ -132,6 +138,7 @@ class Relay:
         self._crossing = Crossing(
             node, store, adapters, clock, contexts=contexts, notices=self._notices, cards=cards, norms=in_force, keeper=keeper
         )
+        self._knocks = Knocks(node, store, adapters, clock, crossing=self._crossing, contexts=contexts, notices=self._notices)
         self._echoes = Echoes(node, store, adapters, clock)
         self._welcomes = Welcomes(node, store, notices=self._notices)
         self._memberships = Memberships(node, store, adapters, clock, notices=self._notices, welcomes=self._welcomes)
@@ -154,6 +161,7 @@ class Relay:
             own=Own(node, store, adapters, clock),
             cases=self.cases,
             appeals=appeals,
+            knocks=self._knocks,
         )
         self._room = (
             ModerationRoom(node, store, clock, hands=hands, casework=self.casework, notices=self._notices, echoes=self._echoes)
@@ -246,6 +254,8 @@ class Relay:
         content = event.content
         if event.community and event.channel == moderation_channel(event.community):
             return await self._in_moderation_room(event)
+        if event.audience is Audience.DIRECT and isinstance(content, _BETWEEN_TWO):
+            return await self._between_two(event)
         match content:
             case Message():
                 return [*await self._crossing.cross(event), *await self._welcomes.greet(event, self._clock.now())]
@@ -264,7 +274,7 @@ class Relay:
             case Profile() if not event.community:
                 return await self._memberships.spread(event, content)
             case Profile() if content.ended:
-                return await self._memberships.ended(event, content)
+                return [*await self._knocks.gone(content.actor.native), *await self._memberships.ended(event, content)]
             case Profile():
                 return [*await self._crossing.cross(event), *await self._welcomes.refused(event, content, self._clock.now())]
             case Membership():
@@ -320,13 +330,24 @@ class Relay:
             return [EraseEvent(event.id, "noted")]
         return await self._memberships.left(event, sanction.whom)
 
+    async def _between_two(self, event: Event) -> list[Change]:
+        """Private words, and who comes and goes in the room of two."""
+        match event.content:
+            case Membership(change=Coming.LEAVE, subject=subject):
+                return await self._knocks.left(event, subject)
+            case Membership():
+                return [EraseEvent(event.id, "noted")]
+            case _:
+                return await self._knocks.hear(event)
+
     async def _released(self, event: Event, release: Release) -> list[Change]:
         """A wait ended: what waited is judged once more, knowing how. Nothing follows when it was taken back meanwhile."""
         hold = await self._store.decisions.hold(release.held)
         if hold is None:
             return [EndEvent(event.id, "answered")]
         waiting = decode(hold.body)
-        changes = await self._crossing.cross(waiting, keep=_keep(release, hold), hold=hold, released=release.ending)
+        cross = self._knocks.hear if waiting.audience is Audience.DIRECT else self._crossing.cross
+        changes = await cross(waiting, keep=_keep(release, hold), hold=hold, released=release.ending)
         if not any(isinstance(change, EndHold) for change in changes):
             changes.append(EndHold(hold.event_id, release.ending, self._clock.now()))
         _log.info("hold.released", event_id=hold.event_id, community=hold.community, kind=hold.kind, outcome=str(release.ending))

@@ -36,7 +36,9 @@ class Routes:
             if adapter is None:
                 continue
             near: list[Destination] = []
-            if place.kind is not PlaceKind.ROOM:
+            if place.kind is PlaceKind.PERSON:
+                near += await adapter.destinations(place)
+            elif place.kind is not PlaceKind.ROOM:
                 near += [one for actor in involved if (one := _reach(adapter, actor, alone=False)) is not None]
                 near += await adapter.destinations(place)
             alone = isinstance(event.content, Membership | Notice)

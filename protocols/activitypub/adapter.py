@@ -15,6 +15,7 @@ from bridge.model.capability import Capabilities, Patience
 from bridge.model.ids import ACTIVITYPUB, MATRIX, EventId, Native, ObjectId, Protocol, derive
 from bridge.model.item import Destination, Item, Outcome
 from bridge.model.place import OPEN, Community, Place, PlaceKind
+from bridge.model.portal import Portal
 from bridge.net.client import Client
 from bridge.net.server import new_application
 from bridge.ports import Clock, Node, Pages, Store
@@ -133,7 +134,12 @@ class ActivityPubAdapter:
         return capabilities(place)
 
     async def destinations(self, place: Place) -> tuple[Destination, ...]:
-        """Nothing for a group of ours: its followers hear it; and nothing for one elsewhere whose actor is not known, or not any more."""
+        """Nothing for a group of ours: its followers hear it; and nothing for one elsewhere whose actor is not known, or not any more. A person
+        hears us in their own inbox, which is nobody else's (activitypub.md 3.3)."""
+        if place.person is not None:
+            known = await self._store.directory.actor(place.person)
+            alone = inbox_of(known[0], self.me, alone=True) if known is not None else None
+            return (alone,) if alone is not None else ()
         if place.kind is not PlaceKind.FOREIGN_GROUP:
             return ()
         known = await self._store.directory.actor(place.native)
@@ -166,6 +172,9 @@ class ActivityPubAdapter:
             raise OperatorError(f"{found.handle} is not a group.", remedy="Only groups (communities) carry a conversation.")
         await self._store.journal.commit([PutActor(found, self._clock.now())])
         return Place(found.native, PlaceKind.FOREIGN_GROUP, found.name or found.handle, OPEN)
+
+    async def open_portal(self, portal: Portal, correspondent: Actor) -> Native:  # noqa: ARG002  (people here are written to in their inbox)
+        raise OperatorError("Private conversations have no rooms on the fediverse.")
 
     # --------------------------------------------------------------------------------------------------------- reading
 

@@ -60,8 +60,26 @@ FOREIGN = Capabilities(
 )
 
 
+_PERSON = Carry("direct", Hearers.PERSON)
+
+DIRECT = Capabilities(
+    carries={
+        "message": (_PERSON,),
+        "edit": (_PERSON,),
+        "retraction": (Carry("direct", Hearers.PERSON, urgent=True, keep_days=30),),
+        "reaction": (_PERSON,),
+    },
+    audiences=frozenset({Audience.DIRECT}),
+    fetches=True,
+    max_text=MOST_TEXT,
+    omission="A private conversation on the fediverse has no way to show a {kind}.",
+)
+
+
 def capabilities(place: Place) -> Capabilities:
-    """By kind of place: a group we serve, or one that lives elsewhere."""
+    """By kind of place: a group we serve, one that lives elsewhere, or one person."""
+    if place.kind is PlaceKind.PERSON:
+        return DIRECT
     return FOREIGN if place.kind is PlaceKind.FOREIGN_GROUP else OURS
 
 
@@ -69,6 +87,7 @@ _SAID = {
     Hearers.ROSTER: "all followers",
     Hearers.INVOLVED: "who is answered or mentioned",
     Hearers.AUTHOR: "the one person",
+    Hearers.PERSON: "their own inbox",
     Hearers.REACHED: "followers and everyone who ever received it",
 }
 _SENT = {
@@ -106,5 +125,9 @@ def _rows(carried: Capabilities) -> Iterator[str]:
 def federation_table() -> str:
     """What we send, as the Markdown tables of FEDERATION.md (FEP-67ff); a test compares the file with this."""
     head = "| what happened | what is sent | by | to | tried for |\n| --- | --- | --- | --- | --- |"
-    ours, foreign = "\n".join(_rows(OURS)), "\n".join(_rows(FOREIGN))
-    return f"A group of this node:\n\n{head}\n{ours}\n\nA group on another server that a community here follows:\n\n{head}\n{foreign}\n"
+    tables = (
+        ("A group of this node:", OURS),
+        ("A group on another server that a community here follows:", FOREIGN),
+        ("One person, in a private conversation; addressed to nobody else, announced by nobody:", DIRECT),
+    )
+    return "\n".join(f"{title}\n\n{head}\n" + "\n".join(_rows(carried)) + "\n" for title, carried in tables)

@@ -15,7 +15,8 @@ from bridge.model.capability import Capabilities, Patience
 from bridge.model.content import Boost, Message, Profile, Reaction, Retraction, tag_of
 from bridge.model.ids import LOOPBACK, OURS, CommunityId, EventId, Native, ObjectId, Protocol
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
-from bridge.model.place import Community, Place, PlaceKind, moderation_channel
+from bridge.model.place import Community, Openness, Place, PlaceKind, moderation_channel
+from bridge.model.portal import Portal
 from bridge.ports import Clock, Node, Store
 from bridge.refs import Absent, Need, Reading, Refs, Wire, Writing
 from bridge.streams import Intake
@@ -29,6 +30,9 @@ from protocols.loopback.translate.profile import shown
 from protocols.loopback.wire import Deed, Draft, Say, decode, dump
 
 __all__ = ["LoopbackAdapter"]
+
+PAGE = 100
+"""Private rooms looked up at once."""
 
 _log = logger()
 
@@ -104,6 +108,14 @@ class LoopbackAdapter:
 
     async def part(self, place: Place) -> None:
         """The hall tells this node everything that happens anywhere in it; what is said in a room that is not linked is ignored."""
+
+    async def open_portal(self, portal: Portal, correspondent: Actor) -> Native:
+        """Rooms of the hall have no doors: what makes this one private is that nobody else knows its name."""
+        try:
+            room = self.hall.open(f"portal-{portal.id}", correspondent.name or correspondent.handle, openness=Openness())
+        except Refused as refusal:
+            raise OperatorError(refusal.public, remedy="Choose another name for the room that stands in its way.") from refusal
+        return Native(LOOPBACK, room.name)
 
     async def recall(self, place: Native, native: str) -> Intake | None:
         """A message with the words it has now, under the name it always had."""
@@ -246,6 +258,12 @@ class LoopbackAdapter:
                 for place in channel.places:
                     if place.native.protocol == LOOPBACK:
                         self.hall.open(place.native.id, place.name, openness=place.openness)
+        after = ""
+        while portals := await self._store.portals.rooms(after, PAGE):
+            for portal in portals:
+                if portal.room is not None and portal.room.protocol == LOOPBACK:
+                    self.hall.open(portal.room.id, openness=Openness())
+            after = portals[-1].id
         await self.hall.attach(self._take)
 
     async def stop(self) -> None:

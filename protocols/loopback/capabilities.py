@@ -27,7 +27,7 @@ HALL: Final = Capabilities(
         "lock": (Carry("send", Hearers.ROSTER, by_place=True, born=Born.ANYWHERE),),
         "notice": (Carry("say", Hearers.AUTHOR, by_place=True, born=Born.ANYWHERE),),
     },
-    # Whether a room may show words for the community alone depends on the room (model.place.admits); the protocol can carry them.
-    audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED, Audience.COMMUNITY}),
+    # Whether a room may show words for the community, or for one person, depends on the room (model.place.admits).
+    audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED, Audience.COMMUNITY, Audience.DIRECT}),
     omission="The built-in place has no way to show a {kind}.",
 )

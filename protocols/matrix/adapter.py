@@ -15,11 +15,13 @@ from bridge.errors import BadRegistration, OperatorError, StorageError, Unreacha
 from bridge.logs import logger
 from bridge.metrics import Metrics
 from bridge.model.actor import Actor
+from bridge.model.audience import Audience
 from bridge.model.capability import Capabilities, Patience
 from bridge.model.content import Message, Notice, Reaction
 from bridge.model.ids import MATRIX, OURS, EventId, Native, ObjectId, Protocol
 from bridge.model.item import Dead, Delivered, Destination, Item, Outcome, Retry, Scope, Skipped
 from bridge.model.place import Community, Place
+from bridge.model.portal import Portal
 from bridge.model.record import Part
 from bridge.ports import Clock, Node, Store
 from bridge.refs import Absent, Need, Reading, Refs, Wire, Writing
@@ -32,6 +34,7 @@ from protocols.matrix.client import Client, Rejected, Silent
 from protocols.matrix.conversations import Conversations
 from protocols.matrix.ghosts import Ghosts
 from protocols.matrix.ids import Me, is_user_id, transaction_id
+from protocols.matrix.portals import Portals
 from protocols.matrix.reconcile import Reconciler
 from protocols.matrix.registration import alias_of_control, bot_id, registration_id
 from protocols.matrix.rooms import BOT_NAME, Rooms
@@ -85,13 +88,17 @@ class MatrixAdapter:
         self._ghosts = Ghosts(self.me, self.client, store, clock, self._uploads)
         self._rooms = Rooms(self.me, self.client, [node.origin.partition("://")[2]])
         self._conversations = Conversations(self.me, self.client, store)
-        self.reconciler = Reconciler(self.me, self.client, store.journal, clock, control_alias=alias_of_control(settings))
+        self._portals = Portals(self.me, self.client)
+        self.reconciler = Reconciler(
+            self.me, self.client, store.journal, clock, control_alias=alias_of_control(settings), seen_by=self._seen_by
+        )
         self.watch = Watch(
             self.me,
             self.client,
             self.reconciler,
             self._conversations,
             directory=store.directory,
+            portals=store.portals,
             clock=clock,
             introduce=self._introduce,
             awaken=self._awaken,
@@ -160,6 +167,10 @@ class MatrixAdapter:
     async def part(self, place: Place) -> None:
         """The bot leaves last: it alone can see who of ours is there."""
         await self._rooms.part(place.native.id)
+
+    async def open_portal(self, portal: Portal, correspondent: Actor) -> Native:
+        ghost = await self._ghosts.ensure(correspondent, portal.community)
+        return await self._portals.open(portal, ghost.id)
 
     async def recall(self, place: Native, native: str) -> Intake | None:
         body = await self._rooms.event(place.id, native)
@@ -243,6 +254,9 @@ class MatrixAdapter:
             return await self._speak(wire, item, room, speaker)
         if wire.method in {SEND, SHOW} and item.by == item.event.author.native:
             await self._ghosts.renew(item.event.author)
+        if item.event.audience is Audience.DIRECT:
+            # The room of two, which the speaker made; the bot is not there to see who else is.
+            return await self._speak(wire, item, room, speaker)
         await self._ghosts.enter(room, speaker)
         try:
             return await self._speak(wire, item, room, speaker)
@@ -370,6 +384,12 @@ class MatrixAdapter:
         if watching is not None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+
+    async def _seen_by(self, room: str) -> str:
+        """Which account of ours reads a room: the bot, but in the room of two people."""
+        portal = await self._store.portals.portal_at(Native(MATRIX, room))
+        ghost = await self._store.directory.ghost_of(MATRIX, portal.correspondent) if portal is not None else None
+        return ghost.native.id if ghost is not None else self.me.bot
 
     async def _introduce(self) -> None:
         """The bot's account, device and name. Raises Unreachable, Rejected, BadRegistration."""

@@ -31,8 +31,8 @@ ROOM = Capabilities(
         "sanction": (Carry("send", _HERE, by_place=True, born=Born.ANYWHERE, urgent=True, keep_days=30),),
         "notice": (Carry("say", Hearers.AUTHOR, by_place=True),),
     },
-    # Whether a room may show words for the community alone depends on the room (model.place.admits); the protocol can carry them.
-    audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED, Audience.COMMUNITY}),
+    # Whether a room may show words for the community, or for one person, depends on the room (model.place.admits).
+    audiences=frozenset({Audience.PUBLIC, Audience.UNLISTED, Audience.COMMUNITY, Audience.DIRECT}),
     edits=True,
     max_text=MOST_TEXT,
     omission="A Matrix room has no way to show a {kind}.",

@@ -6,7 +6,7 @@ sends nothing that waits until something new happens. Every way ends in the same
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
@@ -21,7 +21,7 @@ from protocols.matrix.ids import Me
 from protocols.matrix.translate.membership import before
 from protocols.matrix.wire import MatrixEvent, MemberContent, decode
 
-__all__ = ["HEARTBEAT", "MOST_PAGES", "Reconciler"]
+__all__ = ["HEARTBEAT", "MOST_PAGES", "Reconciler", "SeenBy"]
 
 MOST_PAGES = 50
 """Of a hundred events, per room and pass: a homeserver whose pages go in circles (CVE-2026-45076) ends here."""
@@ -29,20 +29,26 @@ MOST_PAGES = 50
 HEARTBEAT = f"{NAMESPACE}.heartbeat"
 """The state event that makes a restarted homeserver send what waits (F7)."""
 
+SeenBy = Callable[[str], Awaitable[str]]
+"""From a room to the account of ours that reads it."""
+
 _log = logger()
 
 
 class Reconciler:
-    """Reads rooms backwards as the bot until what it meets is known."""
+    """Reads rooms backwards, as the bot or whoever of ours is in them, until what it meets is known."""
 
-    def __init__(self, me: Me, client: Client, journal: Journal, clock: Clock, *, control_alias: str) -> None:
-        """`control_alias`: the localpart of the alias of the bot's own room."""
+    def __init__(
+        self, me: Me, client: Client, journal: Journal, clock: Clock, *, control_alias: str, seen_by: SeenBy | None = None
+    ) -> None:
+        """`control_alias`: the localpart of the alias of the bot's own room. `seen_by`: which account of ours reads a room; else the bot."""
         self._me = me
         self._client = client
         self._journal = journal
         self._clock = clock
         self._alias = control_alias
         self._control = ""
+        self._seen_by = seen_by
 
     async def rooms(self, rooms: Iterable[str]) -> int:
         """How many events were found that had never arrived. A room that refuses is left for the next pass."""
@@ -57,13 +63,14 @@ class Reconciler:
         return found
 
     async def room(self, room: str) -> int:
-        """One room; missing events are accepted oldest first. Events from before the bot joined are not ours to read."""
+        """One room; missing events are accepted oldest first. Events from before its reader joined are not ours to read."""
+        reader = self._me.bot if self._seen_by is None else await self._seen_by(room)
         missing: list[Intake] = []
         mark: str | None = None
         complete = False
         for _ in range(MOST_PAGES):
-            page = await self._client.messages(room, by=self._me.bot, before=mark)
-            entries, at_start = self._entries(page.chunk)
+            page = await self._client.messages(room, by=reader, before=mark)
+            entries, at_start = self._entries(page.chunk, reader)
             known = await self._journal.known([entry.key for entry in entries]) if entries else frozenset()
             missing += [entry for entry in entries if entry.key not in known]
             met = bool(entries) and len(known) == len(entries)
@@ -78,8 +85,8 @@ class Reconciler:
             _log.info("room.reconciled", place=room, count=len(missing))
         return len(missing)
 
-    def _entries(self, chunk: Iterable[msgspec.Raw]) -> tuple[list[Intake], bool]:
-        """Intakes newest first, up to the bot's own joining, and whether that was met."""
+    def _entries(self, chunk: Iterable[msgspec.Raw], reader: str) -> tuple[list[Intake], bool]:
+        """Intakes newest first, up to the reader's own joining, and whether that was met."""
         entries: list[Intake] = []
         for raw in chunk:
             body = bytes(raw)
@@ -88,17 +95,17 @@ class Reconciler:
             except Malformed as error:
                 _log.warning("intake.refused", code="malformed", detail=error.private)
                 continue
-            if self._is_own_joining(body):
+            if self._is_joining(body, reader):
                 return entries, True
             entries.append(entry)
         return entries, False
 
-    def _is_own_joining(self, body: bytes) -> bool:
+    def _is_joining(self, body: bytes, user: str) -> bool:
         if b"m.room.member" not in body:
             return False
         try:
             raw: MatrixEvent = decode(body, MatrixEvent)
-            if raw.type != "m.room.member" or raw.state_key != self._me.bot:
+            if raw.type != "m.room.member" or raw.state_key != user:
                 return False
             content: MemberContent = decode(raw.content, MemberContent)
         except Malformed:

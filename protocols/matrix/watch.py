@@ -11,7 +11,7 @@ appservice/scheduler.py). So while it may be retrying, a transaction is taken on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -20,12 +20,16 @@ from bridge.logs import logger
 from bridge.model.ids import MATRIX
 from bridge.model.place import PlaceKind, moderation_channel
 from bridge.ports import Clock, Directory
+from bridge.registers import Portals
 from protocols.matrix.client import Client, Rejected, Silent
 from protocols.matrix.conversations import Conversations
 from protocols.matrix.ids import Me
 from protocols.matrix.reconcile import Reconciler
 
 __all__ = ["Watch"]
+
+PAGE = 100
+"""Rooms of two looked up at once."""
 
 MOST_PATIENCE = 30.0
 """Seconds; Synapse 1.163 waits 60 for our answer to a transaction."""
@@ -55,6 +59,7 @@ class Watch:
         *,
         directory: Directory,
         clock: Clock,
+        portals: Portals | None = None,
         introduce: Callable[[], Awaitable[None]],
         awaken: Callable[[], Awaitable[None]],
         registration: str,
@@ -68,6 +73,7 @@ class Watch:
         self._reconciler = reconciler
         self._conversations = conversations
         self._directory = directory
+        self._portals = portals
         self._clock = clock
         self._introduce = introduce
         self._awaken = awaken
@@ -196,6 +202,7 @@ class Watch:
         await self._introduce()
         await self._awaken()
         await self._reconciler.rooms(await self._client.rooms(self._me.bot))
+        await self._reconciler.rooms([room async for room in self._rooms_of_two()])
         if not self._suspected:
             self._settled.set()
         await self._reconciler.flush()
@@ -204,6 +211,15 @@ class Watch:
         await self._welcome()
         self._last = self._clock.now()
         self.recoveries += 1
+
+    async def _rooms_of_two(self) -> AsyncIterator[str]:
+        """Of direct conversations, in which the bot is not."""
+        after = ""
+        while self._portals is not None and (page := await self._portals.rooms(after, PAGE)):
+            for portal in page:
+                if portal.room is not None and portal.room.protocol == MATRIX:
+                    yield portal.room.id
+            after = page[-1].id
 
     def _is_sure_again(self, now: datetime) -> bool:
         """Whether its retries are over; said once, for one last look at what they may have left behind."""

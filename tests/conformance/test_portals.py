@@ -42,6 +42,7 @@ async def test_a_conversation_is_a_channel_of_two_places_and_of_no_community(sto
     assert channel is not None
     assert channel == await store.directory.channel(opened.id)
     assert [(place.kind, place.person) for place in channel.places] == [(PlaceKind.PERSON, SAM), (PlaceKind.ROOM, ANA)]
+    assert [await store.directory.channel_of(place.native) for place in channel.places] == [channel, channel]
     assert await store.directory.channels(MAKERS) == ()
 
 
@@ -55,10 +56,11 @@ async def test_knocks_are_counted_from_a_moment_on_and_what_a_member_began_is_no
     others = [follower(f"mal{n}", "n1.example") for n in range(3)]
     await store.journal.commit([PutPortal(portal(one, since=later(60 * n))) for n, one in enumerate(others)])
     await store.journal.commit([PutPortal(portal(begun=True, since=later(60)))])
-    assert await store.portals.knocks(ANA, NOW) == 3
-    assert await store.portals.knocks(ANA, NOW + timedelta(seconds=1)) == 2
-    assert await store.portals.knocks(others[0], NOW) == 1
-    assert await store.portals.knocks(SAM, NOW) == 0
+    await store.journal.commit([PutPortal(portal(others[2], since=later(120), stance=Stance.CLOSED))])
+    assert await store.portals.knocks(ANA, NOW) == (3, 2)
+    assert await store.portals.knocks(ANA, NOW + timedelta(seconds=1)) == (2, 1)
+    assert await store.portals.knocks(others[0], NOW) == (1, 1)
+    assert await store.portals.knocks(SAM, NOW) == (0, 0)
 
 
 async def test_a_conversation_that_is_dropped_was_never_there(store: SqlStore) -> None:

@@ -129,7 +129,7 @@ def group_spot(arrival: Arrival, urls: Iterable[str]) -> Spot | None:
 
 
 def known_spot(arrival: Arrival, known: KnownObject) -> Spot | None:
-    """The fediverse side of the channel a known object is in."""
+    """The fediverse side of the channel, or of the direct conversation, that a known object is in."""
     channel = arrival.refs.channel(known.place)
     if channel is None:
         return None

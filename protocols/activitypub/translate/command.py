@@ -14,15 +14,16 @@ from bridge.model.record import KnownObject
 from bridge.refs import Ignored, Read, Reading
 from protocols.activitypub.ids import native
 from protocols.activitypub.translate.arrival import Arrival, Spot
+from protocols.activitypub.translate.direct import read_direct
 from protocols.activitypub.translate.note import People, provenance_of, read_message
 from protocols.activitypub.translate.thing import Thing
 from protocols.activitypub.wire import clamped
 
 
 def read_command(arrival: Arrival, said: Thing, author: Actor, spot: Spot | None, known: KnownObject | None, *, edit: bool) -> Reading:
-    """Words for a group are for the bridge, `known` is what they answer; words for one of our people would have to knock first."""
+    """Words for a group are for the bridge, `known` is what they answer; words for one of our people are theirs (`direct.py`)."""
     if spot is None:
-        return Ignored("a private message to a person; private messages do not cross yet")
+        return read_direct(arrival, said, author, known, edit=edit)
     if edit:
         return Ignored("a private message to the group was changed; its first form was answered")
     message = read_message(said, People(said, arrival.refs, arrival.me), reply_to=None, thread=None, parent=None)

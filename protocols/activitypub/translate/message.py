@@ -94,7 +94,8 @@ def _placed(arrival: Arrival, said: Thing, *, edit: bool) -> Reading:
         return Ignored(f"the author {arrival.actor} could not be fetched")
     audience = audience_of(arrival.activity, said, author.followers)
     if audience is Audience.DIRECT and arrival.group is None:
-        return read_command(arrival, said, author, addressed, known, edit=edit)
+        # Whoever is only mentioned in private words is not spoken to.
+        return read_command(arrival, said, author, group_spot(arrival, recipients(arrival.activity, said)), known, edit=edit)
     parent = _known_parent(arrival, known) if known else None
     spot = addressed or (parent.spot if parent else None)
     if spot is None:

@@ -293,7 +293,8 @@ def note_of(out: Outgoing, message: Message, *, edited: bool, published: datetim
         return NO_ACTOR
     target = event.content.target if isinstance(event.content, Edit) else ObjectId(event.id)
     answered, answered_url = _answered(out, message)
-    words = words_of(out, message, answered.author if answered and answered.author != event.author.native else None)
+    other = answered.author if answered and answered.author != event.author.native else None
+    words = words_of(out, message, out.correspondent() if out.is_private() else other)
     where = address(event.audience, out.group.id, author, words.people)
     thread = thread_url(out.me, message.thread if answered_url and message.thread else target)
     note: Document = {

@@ -11,6 +11,7 @@ import msgspec
 
 from bridge.model.event import Event
 from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native, ObjectId
+from bridge.model.portal import portal_at
 from bridge.model.record import KnownObject
 from bridge.ports import Node
 from bridge.refs import Refs
@@ -29,7 +30,7 @@ Made: TypeAlias = "Document | Lack"
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """`group` is the place it goes to: a group of ours or one elsewhere."""
+    """`group` is the place it goes to: a group of ours or one elsewhere, or one person's side of a direct conversation."""
 
     event: Event
     group: Native
@@ -57,6 +58,16 @@ class Outgoing(msgspec.Struct, frozen=True):
     def object(self, object_id: ObjectId) -> KnownObject | None:
         return self.refs.object(object_id)
 
+    def is_private(self) -> bool:
+        """Does it go to one person, as their side of a direct conversation?"""
+        return portal_at(self.group) is not None
+
+    def correspondent(self) -> Native | None:
+        """Who that person is; None for every other place, and for a conversation that has ended."""
+        channel = self.refs.channel(self.group) if self.is_private() else None
+        place = channel.place(self.group) if channel is not None else None
+        return place.person if place is not None else None
+
     def own_url(self) -> str:
         """The object this event brings into being."""
         return self.event.provenance.native.id if self.is_foreign() else object_url(self.me, self.event.id)
@@ -74,4 +85,5 @@ class Outgoing(msgspec.Struct, frozen=True):
         return self.event.provenance.native.protocol not in {ACTIVITYPUB, LOOPBACK}
 
 
+NOBODY = Lack("person.gone", "The person this was for is not to be found any more.")
 NO_ACTOR = Lack("author.no_actor", "Its author has no address on the fediverse, so nobody there could have said it.")

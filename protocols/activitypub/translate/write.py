@@ -39,6 +39,7 @@ from bridge.refs import Needs, Refs, Wire, Writing
 from protocols.activitypub.ids import activity_url, native, object_url
 from protocols.activitypub.translate.announce import boost, wrap
 from protocols.activitypub.translate.appointment import write_appointment
+from protocols.activitypub.translate.direct import addressed
 from protocols.activitypub.translate.lock import write_lock
 from protocols.activitypub.translate.membership import write_answer, write_follow
 from protocols.activitypub.translate.message import write_create, write_update
@@ -171,7 +172,20 @@ def _passed_on(out: Outgoing, author: str, activity: str) -> Document:
 
 
 def _deed(out: Outgoing, *, to_group: bool) -> Made:
-    """What one person did, by their own actor."""
+    """What one person did, by their own actor; in private for whom it is, and nobody else."""
+    deed = _done(out, to_group=to_group)
+    if isinstance(deed, Lack) or not out.is_private():
+        return deed
+    inner = deed.get("object")
+    if isinstance(inner, dict) and "attributedTo" in inner:
+        said = addressed(out, inner)
+        if isinstance(said, Lack):
+            return said
+        deed = {**deed, "object": said}
+    return addressed(out, deed)
+
+
+def _done(out: Outgoing, *, to_group: bool) -> Made:
     content = out.event.content
     match content:
         case Message():

@@ -97,7 +97,7 @@ def _said_at(at: datetime, received_at: datetime) -> datetime:
 
 def make(frame: Frame, content: Content, *, thread: str | None = None, about: str | None = None) -> Read:
     """The one event a deed becomes. `thread` is what the hall calls the root of the thread, `about` what a sign or an order points at."""
-    raw, mark = frame.raw, frame.raw.mark
+    raw, mark, place = frame.raw, frame.raw.mark, frame.channel.place(frame.room)
     return Read((
         Event(
             id=event_id(frame.me.secret, frame.native),
@@ -106,7 +106,7 @@ def make(frame: Frame, content: Content, *, thread: str | None = None, about: st
             place=frame.room,
             author=person(raw.by, frame.me),
             content=content,
-            audience=Audience.PUBLIC,
+            audience=Audience.DIRECT if place is not None and place.person is not None else Audience.PUBLIC,
             at=_said_at(raw.at, frame.received_at),
             received_at=frame.received_at,
             provenance=Provenance(

@@ -111,6 +111,7 @@ def make(
 ) -> Read:
     """The one event a matrix event becomes. `thread` is what Matrix calls the root of the thread it was said in, `about` what a sign or an
     order points at."""
+    place = frame.channel.place(frame.room)
     return Read((
         Event(
             id=event_id(frame.me.secret, frame.native),
@@ -119,7 +120,7 @@ def make(
             place=frame.room,
             author=author,
             content=content,
-            audience=Audience.PUBLIC,
+            audience=Audience.DIRECT if place is not None and place.person is not None else Audience.PUBLIC,
             at=said_at(frame),
             received_at=frame.received_at,
             provenance=Provenance(

@@ -14,7 +14,7 @@ from tests.bridge.norms.test_wording import UNKIND, emoji
 from tests.bridge.norms.town import CELLAR, COMMONS, PORCH, STUDIO
 
 CODES = re.compile(
-    r'"((?:cross|this|forget|leave|look|export|handle|grace|file|poll|unknown|hold|decide|room|which|report|case|appeal|why)\.\w+|who|status|help)"'
+    r'"((?:cross|this|forget|leave|look|export|handle|grace|file|poll|unknown|hold|decide|room|which|report|case|appeal|why|knock)\.\w+|who|status|help)"'
 )
 
 
@@ -24,6 +24,7 @@ def test_every_code_is_said_somewhere_and_every_said_code_has_words() -> None:
     speaks = [
         *room.glob("*.py"),
         room.parent / "relay" / "orders.py",
+        room.parent / "relay" / "knocks.py",
         room.parent / "relay" / "crossing.py",
         room.parent / "relay" / "losses.py",
         *(room.parent / "relay").glob("*case*.py"),

@@ -292,9 +292,12 @@ def test_a_server_whose_name_begins_like_ours_is_not_ours() -> None:
     assert world.read(create(note(cc=[lookalike]))) == Ignored("addresses no community here")
 
 
-def test_a_private_message_to_a_person_does_not_cross() -> None:
-    reading = World().read(create(note(to=[ANA_GHOST.native.id], cc=[], inReplyTo=url_of(MINE))))
-    assert reading == Ignored("a private message to a person; private messages do not cross yet")
+def test_a_private_answer_to_public_words_is_private_words_and_no_answer_in_the_room() -> None:
+    event = only(World().read(create(note(to=[ANA_GHOST.native.id], cc=[], inReplyTo=url_of(MINE)))))
+    assert event.audience is Audience.DIRECT
+    assert event.channel != CHANNEL.id
+    assert isinstance(event.content, Message)
+    assert (event.content.reply_to, event.content.thread) == (None, None)
 
 
 def test_a_post_that_addresses_no_community_is_left_alone_and_nothing_is_fetched_for_it() -> None:
