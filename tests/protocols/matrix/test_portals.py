@@ -1,0 +1,82 @@
+"""The room of two people on a homeserver: one, private, and made by the account of the one elsewhere."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from bridge.changes import PutPortal
+from bridge.errors import PeerError
+from bridge.model.audience import Audience
+from bridge.model.content import Message
+from bridge.model.ids import MATRIX, Native
+from bridge.model.item import Delivered, Destination
+from bridge.model.portal import Portal, Stance, portal_id
+from bridge.model.richtext import from_plain
+from tests.protocols.matrix.house import House, house
+from tests.protocols.matrix.world import CHANNEL, ME, NOW, SAM, item
+
+__all__ = ["house"]
+
+BO = Native(MATRIX, "@bo:hs.test")
+TWO = Portal(portal_id(ME.secret, BO, SAM.native), CHANNEL.community, BO, SAM.native, Stance.KNOCKS, NOW)
+
+
+async def test_the_room_is_made_by_the_one_elsewhere_and_only_the_member_is_invited(house: House) -> None:
+    room = await house.adapter.open_portal(TWO, SAM)
+    (made,) = [asked for asked in house.homeserver.asked if asked.path == "/createRoom"]
+    ghost = await house.store.directory.ghost_of(MATRIX, SAM.native)
+    assert ghost is not None
+    assert made.query["user_id"] == ghost.native.id
+    assert made.body["invite"] == [BO.id]
+    assert made.body["is_direct"] is True
+    assert made.body["preset"] == "private_chat"
+    assert made.body["power_level_content_override"]["invite"] == 100, "nobody else can be let in"
+    assert not any(one["type"] == "m.room.encryption" for one in made.body["initial_state"])
+    assert (room.id, ME.bot) not in house.homeserver.members
+
+
+async def test_asked_twice_it_is_the_same_room_and_who_left_is_invited_again(house: House) -> None:
+    first = await house.adapter.open_portal(TWO, SAM)
+    house.homeserver.members[(first.id, BO.id)] = ("leave", BO.id)
+    second = await house.adapter.open_portal(TWO, SAM)
+    assert second == first
+    assert house.homeserver.count("POST", "createRoom") == 1
+    assert house.homeserver.members[(first.id, BO.id)][0] == "invite"
+
+
+async def test_who_blocks_such_invitations_is_left_alone(house: House) -> None:
+    house.homeserver.be_rude("POST", "createRoom", (403, {"errcode": "M_INVITE_BLOCKED", "error": "no"}, {}))
+    with pytest.raises(PeerError):
+        await house.adapter.open_portal(TWO, SAM)
+
+
+async def test_words_go_into_it_without_the_bot_being_there(house: House) -> None:
+    room = await house.adapter.open_portal(TWO, SAM)
+    await house.store.journal.commit([PutPortal(msgspec.structs.replace(TWO, stance=Stance.OPEN, room=room))])
+    said = item(Message(from_plain("Hello Bo")))
+    said = msgspec.structs.replace(
+        said, place=room, event=msgspec.structs.replace(said.event, audience=Audience.DIRECT, author=SAM), by=SAM.native
+    )
+    outcome = await house.send(said, Destination(MATRIX, room.id, "hs.test"))
+    assert isinstance(outcome, Delivered)
+    assert outcome.native is not None
+
+
+async def test_what_the_homeserver_lost_there_is_read_as_the_one_who_is_in_it(house: House) -> None:
+    room = await house.adapter.open_portal(TWO, SAM)
+    await house.store.journal.commit([PutPortal(msgspec.structs.replace(TWO, stance=Stance.OPEN, room=room))])
+    lost = {
+        "type": "m.room.message",
+        "room_id": room.id,
+        "sender": BO.id,
+        "event_id": "$lost",
+        "origin_server_ts": 1_790_000_000_000,
+        "content": {"msgtype": "m.text", "body": "Are you there?"},
+    }
+    house.homeserver.timeline[room.id] = [lost]
+    assert await house.adapter.reconciler.room(room.id) == 1
+    ghost = await house.store.directory.ghost_of(MATRIX, SAM.native)
+    assert ghost is not None
+    (read,) = [asked for asked in house.homeserver.asked if asked.path.endswith("/messages")]
+    assert read.query["user_id"] == ghost.native.id
