@@ -18,6 +18,7 @@ from bridge.model.event import Event, decode
 from bridge.model.ids import Native
 from bridge.model.logentry import LogEntry
 from bridge.model.place import Community, Place, PlaceKind, ceiling
+from bridge.model.portal import Door, Portal
 from bridge.model.record import Hold, KnownObject
 from bridge.model.richtext import RichText
 from bridge.moderation.concerning import cases_of, deeds_of
@@ -66,6 +67,8 @@ class Owned(msgspec.Struct, frozen=True):
     answer_in: Native | None = None
     cases: tuple[Case, ...] = ()
     log: tuple[LogEntry, ...] = ()
+    door: Door | None = None
+    portals: tuple[tuple[Portal, Actor | None], ...] = ()
 
 
 def export(owned: Owned) -> tuple[Notice, ...]:
@@ -122,7 +125,29 @@ def _about(owned: Owned) -> dict[str, Any]:
             for ghost in owned.ghosts
         ],
         "communities": [_membership(membership) for membership in owned.memberships],
+        **_private(owned),
     }  # fmt: skip
+
+
+def _private(owned: Owned) -> dict[str, Any]:
+    """Whom they let knock, and with whom they write in private. Whoever wrote to somebody is not told what that one answered."""
+    mine = owned.person.native
+    talks = [
+        _filled({
+            "with": other.handle if other is not None else (portal.correspondent if portal.member == mine else portal.member).id,
+            "since": _moment(portal.since),
+            "state": str(portal.stance) if portal.member == mine else None,
+            "room": portal.room.id if portal.room is not None and portal.member == mine else None,
+        })
+        for portal, other in owned.portals
+    ]  # fmt: skip
+    door = owned.door
+    if door is None:
+        return _filled({"private_conversations": talks})
+    knocks = _filled(
+        {"from": str(door.callers), "no_strangers_until": _moment(door.strangers_after), "told_who_can_read": _moment(door.warned)}
+    )
+    return _filled({"knocks": knocks, "private_conversations": talks})
 
 
 def _membership(membership: Membership) -> dict[str, Any]:

@@ -203,7 +203,8 @@ NOTICES: Mapping[str, str] = {
     ),
     "knock.wordless": (
         "✉️ {name}, whom you have not met here, would like to write to you in private.\n\nAnswer `accept {code}`, `not now {code}` or "
-        "`never {code}`; `!knocks no strangers` keeps strangers away for 30 days. It waits until {until}; then its words are gone."
+        "`never {code}`; `report {code}` shows it to moderators; `!knocks no strangers` keeps strangers away for 30 days. "
+        "It waits until {until}; then it is gone."
     ),
     "knock.accepted": "You and {name} have a room of your own now: I have sent you the invitation. What they wrote waits there for you.",
     "knock.begun": "You and {name} have a room of your own now: I have sent you the invitation. What you write there reaches them alone.",

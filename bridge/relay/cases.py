@@ -17,7 +17,7 @@ from bridge.model.case import Case, Outcome, Raised, Ruled, Settlement, Stage
 from bridge.model.content import Notice, Reaction, Report
 from bridge.model.content.report import Category
 from bridge.model.event import Event, Provenance, decode
-from bridge.model.ids import ACTIVITYPUB, OURS, CommunityId, ItemId, Native, ObjectId, Protocol, derive, event_id, item_id
+from bridge.model.ids import ACTIVITYPUB, OURS, ChannelId, CommunityId, ItemId, Native, ObjectId, Protocol, derive, event_id, item_id
 from bridge.model.item import Item
 from bridge.model.logentry import Doing, LogEntry, Names
 from bridge.model.place import Community, Place, PlaceKind
@@ -168,6 +168,8 @@ class Cases:
         if target is None:
             return None
         known = await self._store.objects.get(target)
+        if known is not None and known.audience is Audience.DIRECT and not await self._is_between(event.author.native, known.channel):
+            return None
         if known is not None:
             current = await self._store.objects.current(target)
             url = known.native.id if known.native.protocol == ACTIVITYPUB else current.provenance.url or "" if current is not None else ""
@@ -178,10 +180,17 @@ class Cases:
         said = decode(hold.body) if hold is not None else await self._recalling.recall(event, target)
         if said is None or said.community != community:
             return None
+        if said.audience is Audience.DIRECT and not await self._is_between(event.author.native, said.channel):
+            return None
         native = said.provenance.native
         url = native.id if native.protocol == ACTIVITYPUB else said.provenance.url or ""
         standing = await self._standing_of(said)
         return Found(Subject(community, target, said.author.native, said.place, url, "message", standing, said.author.host), said)
+
+    async def _is_between(self, person: Native, channel: ChannelId) -> bool:
+        """Private words are shown to moderators by one of the two, and by nobody else who may know where they are (N17)."""
+        portal = await self._store.portals.portal(channel)
+        return portal is not None and person in {portal.member, portal.correspondent}
 
     async def _standing_of(self, said: Event | None) -> str:
         return str(await self._standing(said)) if said is not None else ""

@@ -36,6 +36,7 @@ from bridge.model.portal import Door, Portal, Stance, channel_of, code_of, porta
 from bridge.model.record import Hold
 from bridge.moderation import knocks as moderation
 from bridge.moderation.commands import Answer, Doors, Private, Reply, Write
+from bridge.moderation.raising import Raise
 from bridge.moderation.wording import notice
 from bridge.norms.context import Keep
 from bridge.norms.knocks import may_show
@@ -248,6 +249,14 @@ class Knocks:
             AppendEvent(releases.released(self._node.secret, Release(hold.event_id, ending), hold, by, self._clock.now()))
             for hold in await self._waiting(portal)
         ]
+
+    async def unread(self, person: Native, order: Raise) -> tuple[Raise, Hold] | None:
+        """The knock that a report names by its sign, with what else it says: moderators see its words, and the member need not (N17)."""
+        code, _, rest = order.words.partition(" ")
+        mine = [one for one in await self._store.portals.of(person, MOST_PORTALS) if one.member == person]
+        found = moderation.meant(code.lower(), mine) if code else "knock.none"
+        holds = await self._waiting(found) if isinstance(found, Portal) else []
+        return (msgspec.structs.replace(order, words=rest.strip()), holds[0]) if holds else None
 
     async def _waiting(self, portal: Portal) -> list[Hold]:
         """The first to come due first, as it was said."""

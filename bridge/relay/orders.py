@@ -113,10 +113,14 @@ class Orders:
         _log.info("command.obeyed", event_id=event.id, community=event.community, command=type(asked).__name__)
         match asked:
             case raising.Raise():
-                community = await self._community_meant(event)
+                community = await self._community_meant(event, wide=command.private and command.about is None)
                 if community is None:
                     told = Notice(event.author.native, notice("which.community"), answer_in=command.answer_in)
                     return [*await self._notices.items([told], event, event.community, self._clock.now()), EraseEvent(event.id, "answered")]
+                unread = await self._knocks.unread(event.author.native, asked) if command.private else None
+                if unread is not None:
+                    order, hold = unread
+                    return await self._cases.asked(order, event, hold.community, hold.object, command.answer_in)
                 return await self._cases.asked(asked, event, community.id, command.about, command.answer_in)
             case raising.Why():
                 return [*await self._appeals.why(asked, event, command.answer_in), EraseEvent(event.id, "answered")]

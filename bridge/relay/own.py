@@ -10,6 +10,7 @@ from bridge.model.content.notice import Notice
 from bridge.model.event import Event
 from bridge.model.ids import ACTIVITYPUB, Native, ObjectId, Protocol
 from bridge.model.place import Community, Place, PlaceKind
+from bridge.model.portal import Portal
 from bridge.model.record import Said
 from bridge.moderation.commands import Export
 from bridge.moderation.own import MOST_POSTS, LookFacts, Membership, Owned, Posted, export, look
@@ -56,8 +57,19 @@ class Own:
             answer_in=answer_in,
             cases=await store.cases.naming(person, MOST_HOLDS),
             log=await store.log.concerning(person, MOST_HOLDS),
+            door=await store.portals.door(person),
+            portals=await self._portals(person),
         )
         return export(owned)
+
+    async def _portals(self, person: Native) -> tuple[tuple[Portal, Actor | None], ...]:
+        """Their private conversations, each with the other one."""
+        found = []
+        for portal in await self._store.portals.of(person, MOST_HOLDS):
+            other = portal.correspondent if portal.member == person else portal.member
+            known = await self._store.directory.actor(other)
+            found.append((portal, known[0] if known is not None else None))
+        return tuple(found)
 
     async def _posts(self, person: Native, part: Said) -> tuple[tuple[Posted, ...], datetime | None]:
         """What stands, oldest first, and when the first that did not fit crossed."""

@@ -249,6 +249,47 @@ async def test_words_changed_before_the_yes_are_shown_as_they_are_then(home: Hou
     assert [item.event.content.text.plain for item in await in_the_room(home, chi)] == ["second"]
 
 
+async def test_a_knock_is_reported_unread_with_its_words_for_the_moderators_alone(home: House) -> None:
+    mal = await home.stranger("mal")
+    await write_to_bo(home, mal, "words that Bo never reads")
+    await answer(home, f"report {code_of((await portal(home, mal)).id)} unkind")
+    (case,) = await home.store.cases.cases((await home.community()).id, 10)
+    (copy,) = await home.store.cases.evidence(case.id)
+    assert isinstance(copy.content, Message)
+    assert copy.content.text.plain == "words that Bo never reads"
+    assert not any("never reads" in text for text in await home.told("bo"))
+    assert not any("report" in text.lower() for text in await home.told("mal"))
+
+
+async def test_nobody_but_the_two_can_show_private_words_to_moderators(home: House) -> None:
+    mal = await home.stranger("mal")
+    url = await write_to_bo(home, mal, "between us")
+    await home.person("eli").tell_bot(f"report {url} unkind")
+    await home.settle()
+    assert await home.store.cases.cases((await home.community()).id, 10) == ()
+
+
+async def test_an_export_tells_of_ones_private_conversations_and_of_nobody_elses_answer(home: House) -> None:
+    await opened(home)
+    await answer(home, "export")
+    exported = "\n".join(await home.told("bo"))
+    assert '"with": "@chi@a.example"' in exported
+    assert '"state": "open"' in exported
+    assert '"told_who_can_read"' in exported
+
+
+async def test_whoever_is_forgotten_takes_back_their_private_words_too(home: House) -> None:
+    chi, room = await opened(home)
+    await home.person("bo").say(room, "a private word")
+    await wait_out(home)
+    await answer(home, "forget me")
+    (code,) = re.findall("`?!?forget confirm ([a-z0-9]+)", "\n".join(await home.told("bo")))
+    await answer(home, f"forget confirm {code}")
+    home.clock.forward(11 * 60)
+    await home.settle()
+    assert [type(item.event.content) for item in await sent_to(home, chi)].count(Retraction) == 1
+
+
 # ----------------------------------------------------------------------------------------------------------------- the room of two
 
 
