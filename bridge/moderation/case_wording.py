@@ -46,6 +46,10 @@ CASE_NOTICES: Mapping[str, str] = {
     "case.waiting": "⏰ Case {id} waits for a decision since {since}.",
     "case.undecided": "⏰ Case {id} was not decided within 30 days and has ended: nothing was done, and those who reported were told.",
     "case.severe": "‼️ Case {id} may be severe. Two people are asked to look now; `case {id} open` shows what was reported.",
+    "case.room_open": (
+        "This room is open to others now, so no cards are shown here any more. Closed again, with its history for those inside, it gets them back; "
+        "`folkmoot cases list` shows them meanwhile."
+    ),
     "case.no_seat": "Whoever holds a seat in this community decides here; you are welcome to read along.",
     "case.which_hold": "Several things wait here. Say which one: `release ID`, `return ID reason` or `hold ID`, with the ID on the card.",
     "case.unknown": "There is no such case here. `case list` shows those that are open.",

@@ -15,7 +15,7 @@ from bridge.model.content import Edit, Message
 from bridge.model.event import Event, Provenance, decode
 from bridge.model.ids import ACTIVITYPUB, OURS, CommunityId, Native, ObjectId, Protocol, event_id, item_id
 from bridge.model.item import Item
-from bridge.model.place import Place, moderation_channel
+from bridge.model.place import History, Join, Place, moderation_channel
 from bridge.model.record import Hold
 from bridge.model.richtext import RichText
 from bridge.moderation.cards import case_card, cases_card, holds_card
@@ -39,6 +39,11 @@ def shared_object(secret: bytes, community: CommunityId, day: str) -> ObjectId:
     return ObjectId(event_id(secret, Native(OURS, f"card/{community}/{day}")))
 
 
+def is_closed(room: Place) -> bool:
+    """Is it read by those alone who were let in, and can the bridge read it?"""
+    return room.openness.join is not Join.PUBLIC and room.openness.history is not History.WORLD and not room.openness.encrypted
+
+
 class Cards:
     """`case` and `holds` give the changes that bring a card up to date; nothing where the community has no moderation room."""
 
@@ -49,8 +54,10 @@ class Cards:
         self._clock = clock
 
     async def room(self, community: CommunityId) -> Place | None:
+        """Where its moderators work; None while others could read there."""
         channel = await self._store.directory.channel(moderation_channel(community))
-        return channel.places[0] if channel is not None and channel.places else None
+        place = channel.places[0] if channel is not None and channel.places else None
+        return place if place is not None and is_closed(place) else None
 
     async def case(self, case: Case) -> list[Change]:
         """A case's card is the object of the same id. Raises StorageError."""

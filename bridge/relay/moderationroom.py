@@ -10,20 +10,19 @@ from typing import Protocol
 
 import msgspec
 
-from bridge.changes import Change, EraseEvent
+from bridge.changes import Change, EraseEvent, PutPlace
 from bridge.model.act import Act, Deed
 from bridge.model.case import Case, CaseId, Outcome
-from bridge.model.content import Command, Message, Notice, Reaction, Sighting
+from bridge.model.content import Command, Message, Notice, Reaction, Setting, Sighting
 from bridge.model.event import Event
-from bridge.model.ids import CommunityId, Native
-from bridge.model.place import moderation_channel
+from bridge.model.ids import OURS, CommunityId, Native
 from bridge.model.role import Role
 from bridge.moderation import casewords, signs
 from bridge.moderation.casewords import CaseWord
 from bridge.moderation.signs import deed_of, on_case, on_hold
 from bridge.moderation.wording import notice
 from bridge.ports import Clock, Node, Store
-from bridge.relay.cards import holds_object
+from bridge.relay.cards import holds_object, is_closed
 from bridge.relay.casework import Casework
 from bridge.relay.echoes import Echoes
 from bridge.relay.notices import Notices
@@ -31,6 +30,9 @@ from bridge.relay.notices import Notices
 __all__ = ["Carried", "Hands", "ModerationRoom"]
 
 MOST_HOLDS = 50
+
+_DECIDE = (Role.ADMIN, Role.MODERATOR, Role.HOST)
+"""Who decides cases, the highest first; a curator looks after a topic."""
 
 
 class Carried(msgspec.Struct, frozen=True):
@@ -42,10 +44,6 @@ class Carried(msgspec.Struct, frozen=True):
 
 class Hands(Protocol):
     """Whoever decides acts and carries them out."""
-
-    async def role_of(self, community: CommunityId, person: Native) -> Role | None:
-        """Their highest seat at this moment."""
-        ...
 
     async def carry_out(self, act: Act, cause: Event, community: CommunityId, answer_in: Native | None) -> Carried:
         """Decides it, and answers whoever gave it. Raises StorageError."""
@@ -60,8 +58,9 @@ class ModerationRoom:
     """`heard` for everything in the room, `asked` for a line by direct message."""
 
     def __init__(
-        self, node: Node, store: Store, clock: Clock, *, hands: Hands, casework: Casework, notices: Notices, echoes: Echoes
+        self, node: Node, store: Store, clock: Clock, *, hands: Hands | None, casework: Casework, notices: Notices, echoes: Echoes
     ) -> None:
+        """`hands` None: there are cases here and no other acts."""
         self._node = node
         self._store = store
         self._clock = clock
@@ -69,10 +68,6 @@ class ModerationRoom:
         self._casework = casework
         self._notices = notices
         self._echoes = echoes
-
-    @staticmethod
-    def is_here(event: Event) -> bool:
-        return bool(event.community) and event.channel == moderation_channel(event.community)
 
     async def heard(self, event: Event) -> list[Change] | None:
         """The changes of one transaction; None for a word to the bridge that is nobody's act (`!moot help`). Raises StorageError."""
@@ -87,8 +82,24 @@ class ModerationRoom:
             case Command(words=words):
                 done = await self.asked(event, words, event.place)
                 return None if done is None else [*done, EraseEvent(event.id, "answered")]
+            case Setting():
+                return [*await self._changed(event, event.content), EraseEvent(event.id, "noted")]
             case _:
                 return [EraseEvent(event.id, "noted")]
+
+    async def _changed(self, event: Event, setting: Setting) -> list[Change]:
+        """A room that others can read from now on shows no card any more (`Cards.room`), and says so once."""
+        channel = await self._store.directory.channel(event.channel)
+        place = channel.place(event.place) if channel is not None else None
+        if place is None:
+            return []
+        openness = setting.openness if setting.openness is not None else place.openness
+        changed = msgspec.structs.replace(place, openness=openness, name=setting.name if setting.name is not None else place.name)
+        warned: list[Change] = []
+        if is_closed(place) and not is_closed(changed):
+            text = Notice(Native(OURS, event.community), notice("case.room_open"), answer_in=place.native)
+            warned = await self._notices.in_room(text, event, event.community, place, self._clock.now())
+        return [PutPlace(changed), *warned]
 
     async def asked(self, event: Event, words: str, answer_in: Native | None) -> list[Change] | None:
         """A line of words; None: it is no act. Raises StorageError."""
@@ -96,14 +107,20 @@ class ModerationRoom:
         line = " ".join(words.split()).removeprefix("!")
         verb, _, rest = line.partition(" ")
         if verb.lower() in {"case", "cases"}:
-            role = await self._hands.role_of(community, event.author.native)
+            role = await self._role(event)
             if role is None:
                 # In the room it may only be talk; in private somebody asked for something.
                 return await self._say(event, "case.no_seat", answer_in) if answer_in != event.place else None
             word = casewords.read(rest)
             return await self._obey(word, event, role, answer_in)
-        carried = await self._hands.say(line, event, community, answer_in)
+        carried = await self._hands.say(line, event, community, answer_in) if self._hands is not None else None
         return None if carried is None else list(carried.changes)
+
+    async def _role(self, event: Event) -> Role | None:
+        """The highest seat that whoever asks holds at this moment, of those that look after everything in the community."""
+        now, seats = self._clock.now(), await self._store.seats.held_by(event.author.native)
+        held = {seat.role for seat in seats if seat.community == event.community and seat.holds(now)}
+        return next((role for role in _DECIDE if role in held), None)
 
     async def _obey(
         self, word: CaseWord | None, event: Event, role: Role, answer_in: Native | None, seen: int | None = None
@@ -118,7 +135,7 @@ class ModerationRoom:
         card = await self._store.objects.shown_as(Native(event.place.protocol, about)) if deed is not None and about else None
         if deed is None or card is None:
             return []
-        role = await self._hands.role_of(event.community, event.author.native)
+        role = await self._role(event)
         if role is None:
             return await self._say(event, "case.no_seat", event.place)
         if card == holds_object(self._node.secret, event.community):
@@ -132,8 +149,12 @@ class ModerationRoom:
         waiting = [one for one in await self._store.decisions.holds(event.community, MOST_HOLDS) if one.kind == "review"]
         if len(waiting) != 1:
             return await self._say(event, "case.which_hold", event.place)
-        carried = await self._hands.carry_out(on_hold(deed, waiting[0], event), event, event.community, event.place)
-        return list(carried.changes)
+        return list((await self._carried(on_hold(deed, waiting[0], event), event)).changes)
+
+    async def _carried(self, act: Act, event: Event) -> Carried:
+        if self._hands is None:
+            return Carried(tuple(await self._say(event, "case.how", event.place)))
+        return await self._hands.carry_out(act, event, event.community, event.place)
 
     async def _on_case(self, deed: Deed, case: Case, event: Event, role: Role) -> list[Change]:
         if deed is Deed.RELEASE:
@@ -141,7 +162,7 @@ class ModerationRoom:
         if deed in (Deed.RETURN, Deed.HOLD):
             return await self._say(event, "case.how", event.place)
         act = on_case(deed, case, event)
-        carried = await self._hands.carry_out(act, event, event.community, event.place)
+        carried = await self._carried(act, event)
         outcome = signs.OUTCOMES.get(deed)
         if not carried.is_done or outcome is None:
             return list(carried.changes)

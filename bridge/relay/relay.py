@@ -126,7 +126,7 @@ class Relay:
         terms: Terms | None = None,
         hands: Hands | None = None,
     ) -> None:
-        """`hands`: who knows the seats and carries out acts; None: what is said in a moderation room changes nothing."""
+        """`hands`: whoever carries out the acts of moderators; None: in their room there are cases and nothing else."""
         self._metrics = metrics or Metrics()
         self._store = store
         self._adapters = adapters
@@ -163,11 +163,7 @@ class Relay:
             appeals=appeals,
             knocks=self._knocks,
         )
-        self._room = (
-            ModerationRoom(node, store, clock, hands=hands, casework=self.casework, notices=self._notices, echoes=self._echoes)
-            if hands is not None
-            else None
-        )
+        self._room = ModerationRoom(node, store, clock, hands=hands, casework=self.casework, notices=self._notices, echoes=self._echoes)
         self._cases_at: datetime | None = None
 
     async def run(self) -> None:
@@ -300,7 +296,7 @@ class Relay:
 
     async def _commanded(self, event: Event, command: Command) -> list[Change]:
         """By direct message to the group, whoever holds a seat says what they would say in the moderation room."""
-        if command.private and event.community and self._room is not None:
+        if command.private and event.community:
             done = await self._room.asked(event, command.words, command.answer_in)
             if done is not None:
                 return [*done, EraseEvent(event.id, "answered")]
@@ -308,17 +304,10 @@ class Relay:
 
     async def _in_moderation_room(self, event: Event) -> list[Change]:
         """Nothing said there crosses or is kept."""
-        heard = await self._room.heard(event) if self._room is not None else None
+        heard = await self._room.heard(event)
         if heard is not None:
             return heard
-        content = event.content
-        match content:
-            case Sighting():
-                return await self._echoes.hear(event, content)
-            case Command():
-                return await self._orders.command(event, content)
-            case _:
-                return [EraseEvent(event.id, "kept local")]
+        return await self._orders.command(event, event.content) if isinstance(event.content, Command) else []
 
     async def _sanctioned(self, event: Event, sanction: Sanction) -> list[Change]:
         """Whoever is sent out of a room is gone from it; a group is only told, by anybody."""

@@ -49,7 +49,7 @@ class Moderated(House):
 async def moderated() -> Moderated:
     house = await Moderated.open()
     assert isinstance(house, Moderated)
-    house.hall.open("mods", "Moderators", openness=Openness())
+    house.hall.open("mods", "Moderators", openness=Openness(), hosts=frozenset({"dee"}))
     await house.administration.community_moderation(handle="commons", place="loopback:mods")
     return house
 

@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.changes import Change
+from bridge.changes import Change, PutSeat
 from bridge.model.act import Act, Deed, Via
 from bridge.model.case import Outcome, Stage
 from bridge.model.event import Event
 from bridge.model.ids import LOOPBACK, CommunityId, Native
-from bridge.model.role import Role
+from bridge.model.place import History, Join, Openness
+from bridge.model.role import Role, Seat
 from bridge.moderation.signs import SIGNS, deed_of
 from bridge.relay.courier import Courier
 from bridge.relay.moderationroom import Carried
@@ -24,15 +25,12 @@ DEE = Native(LOOPBACK, "dee")
 
 
 class Bench:
-    """Seats by name, and every act that was asked for; each takes effect."""
+    """Every act that was asked for; each takes effect."""
 
-    def __init__(self, **seats: Role) -> None:
+    def __init__(self, *seats: str) -> None:
         self.seats = seats
         self.acts: list[Act] = []
         self.lines: list[str] = []
-
-    async def role_of(self, community: CommunityId, person: Native) -> Role | None:
-        return self.seats.get(person.id)
 
     async def carry_out(self, act: Act, cause: Event, community: CommunityId, answer_in: Native | None) -> Carried:
         self.acts.append(act)
@@ -47,7 +45,11 @@ class Bench:
 
 
 async def seated(**seats: Role) -> tuple[Moderated, Bench]:
-    house, bench = await moderated(), Bench(**seats)
+    house, bench = await moderated(), Bench(*seats)
+    community, now = await house.community(), house.clock.now()
+    for name, role in seats.items():
+        seat = Seat(community.id, Native(LOOPBACK, name), role, now, now + timedelta(days=365), "operator")
+        await house.store.journal.commit([PutSeat(seat)])
     house.relay = Relay(NODE, house.store, house.adapters, house.loader, house.clock, hands=bench)
     return house, bench
 
@@ -96,6 +98,38 @@ async def test_whoever_holds_no_seat_changes_nothing() -> None:
     await house.settle()
     (case,) = await cases(house)
     assert (bench.acts, case.settlement) == ([], None)
+
+
+async def test_a_seat_that_is_over_and_a_curators_seat_decide_nothing() -> None:
+    house, bench = await seated(dee=Role.CURATOR, hana=Role.MODERATOR)
+    _, message = await said_by(house, "bo")
+    await house.person("ana").react(message, "🚩")
+    await house.settle()
+    (card,) = await shown(house)
+    await house.person("dee").react(card, "✅")
+    await house.settle()
+    house.clock.forward(timedelta(days=366).total_seconds())
+    await house.person("hana").react(card, "🙅")
+    await house.settle()
+    assert bench.acts == []
+    (case,) = await cases(house)
+    assert case.settlement is None or case.settlement.by is None
+
+
+async def test_a_room_that_is_opened_to_others_gets_no_cards_until_it_is_closed() -> None:
+    house, _ = await seated(dee=Role.MODERATOR)
+    dee = house.person("dee")
+    await dee.join("mods")
+    await dee.arrange("mods", openness=Openness(Join.PUBLIC, History.WORLD))
+    _, message = await said_by(house, "bo")
+    await house.person("ana").react(message, "🚩")
+    await house.settle()
+    assert await shown(house) == []
+    assert any("open to others now" in line.words.text for line in house.hall.conversation("mods"))
+    await dee.arrange("mods", openness=Openness())
+    await house.person("kim").react(message, "🚩")
+    await house.settle()
+    assert len(await shown(house)) == 1
 
 
 async def test_a_line_about_a_case_in_the_room_is_answered_there() -> None:
