@@ -6,6 +6,7 @@ Norms.md 4.2 and N01; matrix.md S4 (CVE-2023-38690, CVE-2022-29166: structure ch
 from __future__ import annotations
 
 import enum
+import re
 import unicodedata
 from collections.abc import Collection
 from datetime import date
@@ -148,6 +149,8 @@ def parse(words: str, *, private: bool = False, graces: Collection[int] = GRACES
     if any(unicodedata.category(char)[0] == "C" or unicodedata.category(char) in ("Zl", "Zp") for char in line):
         return Unknown("unknown.one_line")
     line = " ".join(line.split())
+    if private and (signed := _signed(line)) is not None:
+        return signed
     if not line.isascii():
         # A letter that only looks like one of ours is no order: ! (U+FF01), Kelvin sign, Cyrillic а.
         return Unknown("unknown.plain_letters")
@@ -213,6 +216,24 @@ def _order(verb: str, rest: list[str], private: bool, graces: Collection[int]) -
             return _grace(chosen, graces)
         case _:
             return Unknown("unknown.order")
+
+
+_SIGNS = {
+    **dict.fromkeys("✅✔👍", Reply.ACCEPT),
+    **dict.fromkeys("⏳⌛🕒", Reply.NOT_NOW),
+    **dict.fromkeys("⛔🙅❌🚫", Reply.NEVER),
+}
+_CODE = re.compile(r"[a-z2-7]{4}")
+
+
+def _signed(line: str) -> Answer | Doors | None:
+    """A sign put on a knock, with the knock's own."""
+    sign, _, code = line.translate(_VARIATIONS).partition(" ")
+    if _CODE.fullmatch(code) is None:
+        return None
+    if sign == "🔕":
+        return Doors(strangers=False)
+    return Answer(_SIGNS[sign], code) if sign in _SIGNS else None
 
 
 def _doors(chosen: list[str]) -> Doors | Unknown:

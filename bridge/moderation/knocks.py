@@ -39,7 +39,7 @@ def preview(message: Message) -> str:
 def card(portal: Portal, sender: Actor, words: str, until: datetime) -> Notice:
     """`words` is empty where the knock brings none."""
     args = {"name": called(sender), "code": code_of(portal.id), "until": until.isoformat(), "words": words}
-    return Notice(portal.member, notice("knock.words" if words else "knock.wordless", args.items()))
+    return Notice(portal.member, notice("knock.words" if words else "knock.wordless", args.items()), knock=code_of(portal.id))
 
 
 def chosen(order: Doors, door: Door | None, person: Native, now: datetime, answer_in: Native | None) -> tuple[tuple[Change, ...], Notice]:

@@ -199,7 +199,7 @@ NOTICES: Mapping[str, str] = {
     # Private messages.
     "knock.words": (
         "✉️ {name} would like to write to you in private: “{words}”\n\nAnswer `accept {code}`, `not now {code}` or `never {code}`. "
-        "It waits until {until}; then its words are gone. What you answer, they are not told."
+        "A tick on this accepts, too. It waits until {until}; then its words are gone."
     ),
     "knock.wordless": (
         "✉️ {name}, whom you have not met here, would like to write to you in private.\n\nAnswer `accept {code}`, `not now {code}` or "

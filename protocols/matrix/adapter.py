@@ -38,6 +38,7 @@ from protocols.matrix.portals import Portals
 from protocols.matrix.reconcile import Reconciler
 from protocols.matrix.registration import alias_of_control, bot_id, registration_id
 from protocols.matrix.rooms import BOT_NAME, Rooms
+from protocols.matrix.translate.conversation import EVENT
 from protocols.matrix.translate.edit import newest, replacing
 from protocols.matrix.translate.emoji import FILE
 from protocols.matrix.translate.frame import account
@@ -195,6 +196,8 @@ class MatrixAdapter:
             if need.kind == "document" and need.key[0].startswith(PREDECESSOR):
                 found = await self._rooms.predecessor(need.key[0].removeprefix(PREDECESSOR))
                 return found if found is not None else Absent("the room names no predecessor, or does not let us look")
+            if need.kind == "document" and need.key[0].startswith(EVENT):
+                return await self._rooms.event(*parted(need.key[0].removeprefix(EVENT))) or Absent("it is not there, or not for us")
             if need.kind == "document" and need.key[0].startswith(FILE):
                 upload = await self._uploads.have(need.key[0].removeprefix(FILE), by=self.me.bot)
                 is_picture = upload is not None and upload.media_type.startswith("image/")

@@ -9,10 +9,14 @@ from bridge.model.richtext import RichText
 
 
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
-    """`to` hears it in private; with `about` and no text it is only a neutral sign (`sign`, as 🏠 or ⏳) on that object."""
+    """`to` hears it in private; with `about` and no text it is only a neutral sign (`sign`, as 🏠 or ⏳) on that object.
+
+    `knock`: the sign of a knock, which a reaction to this message answers.
+    """
 
     to: Native
     text: RichText = RichText()
     about: ObjectId | None = None
     sign: str = ""
     answer_in: Native | None = None
+    knock: str = ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bridge.model.content.message import Manner, Message
 from bridge.model.content.notice import Notice
-from bridge.model.ids import MATRIX, Native, ObjectId
+from bridge.model.ids import MATRIX, NAMESPACE, Native, ObjectId
 from bridge.model.item import Item, Omission
 from bridge.refs import Refs, Wire
 from protocols.matrix.ids import Me
@@ -15,7 +15,10 @@ from protocols.matrix.translate.outgoing import SAY, absent, sign, spot
 from protocols.matrix.translate.words import write_words
 from protocols.matrix.wire import dump
 
-__all__ = ["write"]
+__all__ = ["KNOCK", "write"]
+
+KNOCK = f"{NAMESPACE}.knock"
+"""The content key with the sign of a knock, by which a reaction to it is understood."""
 
 
 def write(item: Item, notice: Notice, refs: Refs, me: Me) -> Wire | Omission:
@@ -28,6 +31,8 @@ def write(item: Item, notice: Notice, refs: Refs, me: Me) -> Wire | Omission:
         relation = {"rel_type": "m.annotation", "event_id": found[1], "key": notice.sign}
         return sign({"m.relates_to": relation}, *found, bot)
     content = write_words(Message(text=notice.text, manner=Manner.NOTICE), me, refs, None)
+    if notice.knock:
+        content[KNOCK] = notice.knock
     room = notice.answer_in or refs.conversation(notice.to)
     return Wire(method=SAY, path=spot(room.id) if room is not None else "", body=dump(content), speaker=bot)
 

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.model.portal import Callers
 from bridge.moderation.commands import (
     LONGEST,
+    Answer,
     Cancel,
     Confirm,
     Cross,
     CrossThis,
+    Doors,
     Export,
     ForgetMe,
     ForgetSince,
@@ -23,9 +26,11 @@ from bridge.moderation.commands import (
     Help,
     Look,
     Order,
+    Reply,
     Status,
     Unknown,
     Who,
+    Write,
     mark_of,
     parse,
 )
@@ -171,3 +176,35 @@ def test_the_house_keeps(sign: str) -> None:
 @pytest.mark.parametrize("sign", ["", "🏡", "📢", "👍", ":house:", "📣📣", "🏠 "])
 def test_any_other_sign_is_a_sign(sign: str) -> None:
     assert mark_of(sign) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        ("accept", Answer(Reply.ACCEPT)),
+        ("Accept k7fd", Answer(Reply.ACCEPT, "k7fd")),
+        ("not now k7fd", Answer(Reply.NOT_NOW, "k7fd")),
+        ("!never k7fd", Answer(Reply.NEVER, "k7fd")),
+        ("✅ k7fd", Answer(Reply.ACCEPT, "k7fd")),
+        ("✔️ k7fd", Answer(Reply.ACCEPT, "k7fd")),
+        ("⛔ k7fd", Answer(Reply.NEVER, "k7fd")),
+        ("🔕 k7fd", Doors(strangers=False)),
+        ("knocks", Doors()),
+        ("!knocks members", Doors(Callers.MEMBERS)),
+        ("knocks no strangers", Doors(strangers=False)),
+        ("knocks strangers", Doors(strangers=True)),
+        ("write @Sam@a.example", Write("@sam@a.example")),
+        ("write", Unknown("unknown.write")),
+        ("knocks everybody", Unknown("unknown.knocks")),
+        ("never k7fd please", Unknown("unknown.order")),
+        ("✅", Unknown("unknown.plain_letters")),
+        ("🌻 k7fd", Unknown("unknown.plain_letters")),
+    ],
+)
+def test_what_is_said_of_private_words(words: str, order: object) -> None:
+    assert parse(words, private=True) == order
+
+
+def test_private_words_are_answered_in_private_alone() -> None:
+    for words in ("!accept k7fd", "!never k7fd", "!write @sam@a.example", "✅ k7fd"):
+        assert isinstance(parse(words), Unknown)

@@ -212,6 +212,14 @@ async def test_nobody_means_nobody(home: House) -> None:
     assert [text for text in await home.told("bo") if text.startswith("✉️")] == []
 
 
+async def test_a_tick_on_the_card_is_a_yes(home: House) -> None:
+    chi = await home.stranger("chi")
+    await write_to_bo(home, chi, "hello")
+    (card,) = [item.event.content for _, item in await home.out() if isinstance(item.event.content, Notice) and item.event.content.knock]
+    await answer(home, f"✅ {card.knock}")
+    assert (await portal(home, chi)).stance is Stance.OPEN
+
+
 async def test_an_answer_needs_its_sign_when_several_wait(home: House) -> None:
     chi, kim = await home.stranger("chi"), await home.stranger("kim")
     await write_to_bo(home, chi, "hello")

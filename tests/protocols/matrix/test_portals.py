@@ -8,13 +8,17 @@ import pytest
 from bridge.changes import PutPortal
 from bridge.errors import PeerError
 from bridge.model.audience import Audience
-from bridge.model.content import Message
+from bridge.model.content import Command, Message, Notice
 from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Delivered, Destination
 from bridge.model.portal import Portal, Stance, portal_id
 from bridge.model.richtext import from_plain
+from bridge.refs import Ignored, Wire
+from protocols.matrix.translate.conversation import EVENT
+from protocols.matrix.translate.notice import KNOCK
+from protocols.matrix.translate.outgoing import spot
 from tests.protocols.matrix.house import House, house
-from tests.protocols.matrix.world import CHANNEL, ME, NOW, SAM, item
+from tests.protocols.matrix.world import ANA, CHANNEL, ELI, ME, NOW, SAM, TALK, World, item, matrix_event, only
 
 __all__ = ["house"]
 
@@ -80,3 +84,46 @@ async def test_what_the_homeserver_lost_there_is_read_as_the_one_who_is_in_it(ho
     assert ghost is not None
     (read,) = [asked for asked in house.homeserver.asked if asked.path.endswith("/messages")]
     assert read.query["user_id"] == ghost.native.id
+
+
+# ----------------------------------------------------------------------------------------------------------------- signs on a knock
+
+
+def signed(key: str, said: dict[str, object] | None, *, by: str = ANA.native.id) -> object:
+    """What a sign on `$card` in Ana's own conversation is read as, where `$card` is `said`."""
+    world = World()
+    if said is not None:
+        world.documents[f"{EVENT}{spot(TALK.id, '$card')}"] = msgspec.json.encode(said)
+    relation = {"rel_type": "m.annotation", "event_id": "$card", "key": key}
+    return world.read(matrix_event("m.reaction", {"m.relates_to": relation}, room_id=TALK.id, sender=by))
+
+
+def test_a_card_carries_its_sign_and_a_reaction_to_it_answers_the_knock() -> None:
+    written = World().write(item(Notice(ANA.native, from_plain("Sam would like to write to you"), knock="k7fd"), form="say"))
+    assert isinstance(written, Wire)
+    content = msgspec.json.decode(written.body)
+    assert content[KNOCK] == "k7fd"
+    event = only(signed("✅", {"sender": ME.bot, "content": content}))  # type: ignore[arg-type]
+    assert event.content == Command(words="✅ k7fd", private=True, answer_in=TALK)
+    assert event.audience is Audience.DIRECT
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None,
+        {"sender": ME.bot, "content": {"body": "Hello"}},
+        {"sender": ANA.native.id, "content": {KNOCK: "k7fd"}},
+        {"sender": ME.bot, "content": {KNOCK: 7}},
+        {"sender": ME.bot},
+    ],
+    ids=["gone", "no knock", "forged by its reader", "no text", "no content"],
+)
+def test_a_sign_on_anything_else_is_only_a_sign(said: dict[str, object] | None) -> None:
+    assert isinstance(signed("✅", said), Ignored)
+
+
+def test_a_sign_of_words_is_no_answer_and_nobody_else_answers() -> None:
+    card = {"sender": ME.bot, "content": {KNOCK: "k7fd"}}
+    assert isinstance(signed("accept all", card), Ignored)
+    assert isinstance(signed("✅", card, by=ELI.native.id), Ignored)
