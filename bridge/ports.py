@@ -515,10 +515,11 @@ class Adapter(Protocol):
         """After unlinking: every account of ours leaves, so that nothing said there reaches this node. Raises Unreachable."""
         ...
 
-    async def open_portal(self, portal: Portal, correspondent: Actor) -> Native:
+    async def open_portal(self, portal: Portal, correspondent: Actor, *, instead: Native | None = None) -> Native:
         """The room in which the member hears the correspondent, and nobody else is; made, or found again, with the member invited.
 
-        Asked twice it is the same room. Raises OperatorError where the protocol has no such rooms, PeerError, Unreachable."""
+        Asked twice it is the same room. `instead`: one the member brought, which is declined. Raises OperatorError where the protocol has no
+        such rooms, PeerError, Unreachable."""
         ...
 
     async def recall(self, place: Native, native: str) -> Intake | None:

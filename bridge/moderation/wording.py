@@ -177,7 +177,8 @@ NOTICES: Mapping[str, str] = {
     "help": (
         "What you can say:\n`!cross on`, `quiet`, `ask` or `off`: where your words go\n`!cross this`: only the message you answer\n"
         "`!forget this`, `thread`, `since` a day, `me`: take it back\n`!export`: your data\n`!look`: how you look there\n"
-        "`!who`: who can read this place\n`!grace` and {choices}: seconds to change your mind\n`!moot status`: how things stand"
+        "`!who`: who can read this place\n`!knocks`, `!write`: private words\n`!grace` and {choices}: seconds to reconsider\n"
+        "`!moot status`: how things stand"
     ),
     "unknown.order": "I did not understand that. `!moot help` lists what I know.",
     "unknown.nothing": "I am the bridge of this community. `!moot help` lists what you can say to me.",

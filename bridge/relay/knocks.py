@@ -224,7 +224,8 @@ class Knocks:
         """The room of the two, made or found again, and what waited goes into it."""
         adapter = self._adapters.get(portal.member.protocol)
         try:
-            room = await adapter.open_portal(portal, other) if adapter is not None else None
+            brought = asking.event.place if asking.command.answer_in is None else None
+            room = await adapter.open_portal(portal, other, instead=brought) if adapter is not None else None
         except (Unreachable, PeerError, OperatorError) as error:
             _log.warning("homeserver.refused", community=portal.community, kind="portal", reason=error.private)
             room = None

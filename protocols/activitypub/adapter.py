@@ -173,7 +173,7 @@ class ActivityPubAdapter:
         await self._store.journal.commit([PutActor(found, self._clock.now())])
         return Place(found.native, PlaceKind.FOREIGN_GROUP, found.name or found.handle, OPEN)
 
-    async def open_portal(self, portal: Portal, correspondent: Actor) -> Native:  # noqa: ARG002  (people here are written to in their inbox)
+    async def open_portal(self, portal: Portal, correspondent: Actor, *, instead: Native | None = None) -> Native:  # noqa: ARG002  (people here are written to in their inbox)
         raise OperatorError("Private conversations have no rooms on the fediverse.")
 
     # --------------------------------------------------------------------------------------------------------- reading

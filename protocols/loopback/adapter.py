@@ -109,8 +109,8 @@ class LoopbackAdapter:
     async def part(self, place: Place) -> None:
         """The hall tells this node everything that happens anywhere in it; what is said in a room that is not linked is ignored."""
 
-    async def open_portal(self, portal: Portal, correspondent: Actor) -> Native:
-        """Rooms of the hall have no doors: what makes this one private is that nobody else knows its name."""
+    async def open_portal(self, portal: Portal, correspondent: Actor, *, instead: Native | None = None) -> Native:  # noqa: ARG002
+        """Rooms of the hall have no doors: what makes this one private is that nobody else knows its name. Nobody is invited into any."""
         try:
             room = self.hall.open(f"portal-{portal.id}", correspondent.name or correspondent.handle, openness=Openness())
         except Refused as refusal:

@@ -169,9 +169,12 @@ class MatrixAdapter:
         """The bot leaves last: it alone can see who of ours is there."""
         await self._rooms.part(place.native.id)
 
-    async def open_portal(self, portal: Portal, correspondent: Actor) -> Native:
+    async def open_portal(self, portal: Portal, correspondent: Actor, *, instead: Native | None = None) -> Native:
         ghost = await self._ghosts.ensure(correspondent, portal.community)
-        return await self._portals.open(portal, ghost.id)
+        room = await self._portals.open(portal, ghost.id)
+        if instead is not None and instead != room and instead.id.startswith("!"):
+            await self._ghosts.leave(instead.id, ghost.id)
+        return room
 
     async def recall(self, place: Native, native: str) -> Intake | None:
         body = await self._rooms.event(place.id, native)

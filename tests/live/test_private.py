@@ -97,3 +97,17 @@ async def test_a_member_begins_a_conversation(town: Town) -> None:
     await town.far.post("lea", "<p>Very well, thank you.</p>", audience="direct", mentions=[ana])
     answer = (await town.matrix.ask("until", account="ana", room=room, contains="Very well"))[0]
     assert answer["sender"] == town.ghost(town.far, "lea")
+
+
+async def test_an_invitation_of_somebody_from_elsewhere_opens_the_room_of_the_two_instead(town: Town) -> None:
+    lea = town.ghost(town.far, "lea")
+    brought = await town.matrix.ask("direct", account="bo", user=lea)
+    invited = await town.matrix.ask("until_invited", account="bo", **{"from": lea})
+    assert invited["room"] != brought
+    await told(town, "bo", "room of your own now")
+    await town.matrix.ask("join", account="bo", room=invited["room"])
+    await town.matrix.ask("send", account="bo", room=invited["room"], body="Hello from Bo")
+    [create] = await town.far.received(type="Create", actor=await town.actor("bo"), contains="Hello from Bo")
+    assert create["raw"]["to"] == [town.far.person("lea")]
+    members = {one["id"]: one["membership"] for one in await town.matrix.ask("members", account="bo", room=brought)}
+    assert members.get(lea, "leave") == "leave"

@@ -108,6 +108,8 @@ def _read(raw: MatrixEvent, received_at: datetime, refs: Refs, me: Me) -> Readin
 def _elsewhere(raw: MatrixEvent, received_at: datetime, refs: Refs, me: Me) -> Reading:
     """A room of no community: the bot's conversation with somebody, or none of our business."""
     owner = refs.owner_of(Native(MATRIX, raw.room_id))
+    if owner is None and raw.type == "m.room.member":
+        return conversation.invited(raw, received_at, refs, me)
     if owner is None:
         return Ignored("this room is linked to no community")
     return conversation.read(raw, received_at, owner, refs, me)

@@ -26,7 +26,7 @@ from protocols.matrix.translate.words import read_words
 from protocols.matrix.wire import MatrixEvent, MemberContent, MessageContent, ReactionContent, decode
 from protocols.vocabulary import first_line
 
-__all__ = ["EVENT", "NOWHERE", "read"]
+__all__ = ["EVENT", "NOWHERE", "invited", "read"]
 
 EVENT: Final = "matrix-event:"
 """What the bot's own words are asked for by: the room and the event, as `spot` writes them."""
@@ -57,7 +57,7 @@ def read(raw: MatrixEvent, received_at: datetime, owner: Native, refs: Refs, me:
     if not line:
         return Ignored("a message without words")
     about = ObjectId(event_id(me.secret, Native(MATRIX, answered.event_id))) if answered is not None else None
-    return _commanded(frame, refs, line, about)
+    return _commanded(frame, refs, line, about, answer_in=frame.room)
 
 
 def _signed(frame: Frame, refs: Refs) -> Reading:
@@ -74,7 +74,7 @@ def _signed(frame: Frame, refs: Refs) -> Reading:
         return Ignored("a sign on something that cannot be read")
     if said.sender != frame.me.bot or said.content.knock is None:
         return Ignored("a sign on something that asked for no answer")
-    return _commanded(frame, refs, f"{key} {said.content.knock[:8]}", None)
+    return _commanded(frame, refs, f"{key} {said.content.knock[:8]}", None, answer_in=frame.room)
 
 
 class _Asked(msgspec.Struct):
@@ -86,9 +86,9 @@ class _Said(msgspec.Struct):
     content: _Asked = msgspec.field(default_factory=_Asked)
 
 
-def _commanded(frame: Frame, refs: Refs, line: str, about: ObjectId | None) -> Read:
+def _commanded(frame: Frame, refs: Refs, line: str, about: ObjectId | None, *, answer_in: Native | None) -> Read:
     author = author_of(frame, refs)
-    command = Command(words=line, private=True, about=about, answer_in=frame.room)
+    command = Command(words=line, private=True, about=about, answer_in=answer_in)
     return Read((
         Event(
             id=event_id(frame.me.secret, frame.native),
@@ -103,6 +103,20 @@ def _commanded(frame: Frame, refs: Refs, line: str, about: ObjectId | None) -> R
             provenance=Provenance(native=frame.native),
         ),
     ))  # fmt: skip
+
+
+def invited(raw: MatrixEvent, received_at: datetime, refs: Refs, me: Me) -> Reading:
+    """Whoever invites the account of somebody elsewhere into a direct room would like to write to them: the same as `!write`.
+
+    The room itself is not used: it is mostly encrypted, and its maker could let others in. A room of two is made instead.
+    """
+    content: MemberContent = decode(raw.content, MemberContent)
+    whom = raw.state_key or ""
+    if content.membership != "invite" or content.is_direct is not True or not me.is_ghost(whom):
+        return Ignored("this room is linked to no community")
+    if me.is_ours(raw.sender) or raw.sender.startswith("@_"):
+        return Ignored("an account of a bridge invites another")
+    return _commanded(Frame(me=me, raw=raw, channel=NOWHERE, received_at=received_at), refs, f"!write {whom}", None, answer_in=None)
 
 
 def _left(raw: MatrixEvent, owner: Native) -> Reading:

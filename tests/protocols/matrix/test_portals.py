@@ -18,7 +18,7 @@ from protocols.matrix.translate.conversation import EVENT
 from protocols.matrix.translate.notice import KNOCK
 from protocols.matrix.translate.outgoing import spot
 from tests.protocols.matrix.house import House, house
-from tests.protocols.matrix.world import ANA, CHANNEL, ELI, ME, NOW, SAM, TALK, World, item, matrix_event, only
+from tests.protocols.matrix.world import ANA, CHANNEL, ELI, ME, NOW, SAM, SAM_GHOST, TALK, World, item, matrix_event, only
 
 __all__ = ["house"]
 
@@ -127,3 +127,36 @@ def test_a_sign_of_words_is_no_answer_and_nobody_else_answers() -> None:
     card = {"sender": ME.bot, "content": {KNOCK: "k7fd"}}
     assert isinstance(signed("accept all", card), Ignored)
     assert isinstance(signed("✅", card, by=ELI.native.id), Ignored)
+
+
+# ----------------------------------------------------------------------------------------------------------------- an invitation
+
+
+def invitation(**more: object) -> object:
+    """Ana invites Sam's account into a room of her own."""
+    content = {"membership": "invite", "is_direct": more.pop("is_direct", True)}
+    return World().read(matrix_event("m.room.member", content, **{"state_key": SAM_GHOST.native.id, "room_id": "!anas", **more}))
+
+
+def test_whoever_invites_somebody_from_elsewhere_into_a_direct_room_would_like_to_write_to_them() -> None:
+    event = only(invitation())  # type: ignore[arg-type]
+    assert event.content == Command(words=f"!write {SAM_GHOST.native.id}", private=True)
+    assert event.author.native == ANA.native
+    assert event.place == Native(MATRIX, "!anas")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"is_direct": False}, {"is_direct": None}, {"state_key": ELI.native.id}, {"sender": "@_irc_bob:hs.test"}, {"sender": ME.bot}],
+    ids=["no direct room", "not said", "a person here", "another bridge", "our own bot"],
+)
+def test_every_other_invitation_is_left_alone(more: dict[str, object]) -> None:
+    assert isinstance(invitation(**more), Ignored)
+
+
+async def test_the_room_that_was_brought_is_declined(house: House) -> None:
+    room = await house.adapter.open_portal(TWO, SAM, instead=Native(MATRIX, "!anas"))
+    ghost = await house.store.directory.ghost_of(MATRIX, SAM.native)
+    assert ghost is not None
+    assert house.homeserver.members[("!anas", ghost.native.id)][0] == "leave"
+    assert house.homeserver.members[(room.id, ghost.native.id)][0] == "join"
