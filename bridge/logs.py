@@ -41,6 +41,7 @@ EVENTS: frozenset[str] = frozenset(
         "intake.accepted", "intake.repeated", "intake.refused", "intake.parked", "intake.retried", "intake.dropped",
         "event.received", "event.read", "event.ignored", "event.deferred", "event.judged", "event.held", "event.released",
         "event.refused", "event.omitted", "event.erased", "event.parked",
+        "act.carried_out", "act.refused", "seat.granted", "seat.ended",
         "hold.opened", "hold.released", "hold.returned", "hold.expired",
         "withdrawal.started", "withdrawal.counted", "withdrawal.stalled", "withdrawal.ended",
         "delivery.planned", "delivery.succeeded", "delivery.retried", "delivery.snoozed", "delivery.skipped",

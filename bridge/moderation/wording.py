@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from bridge.model.audience import Audience
 from bridge.model.place import History, Join, Place
 from bridge.model.richtext import RichText
+from bridge.moderation.act_wording import ACT_NOTICES
 from bridge.moderation.case_wording import CASE_NOTICES
 from bridge.norms.wording import line, say
 
@@ -251,6 +252,7 @@ NOTICES: Mapping[str, str] = {
         "That says nothing about your words. You are welcome to write again. Questions: answer `help`."
     ),
     **CASE_NOTICES,
+    **ACT_NOTICES,
     # To whoever decides about holds.
     "decide.authors": "This waits for its author: whether words cross is never decided by anybody else.",
     "decide.knock": "This is private: only the person it is for lets it in.",

@@ -64,6 +64,7 @@ from bridge.norms import DEFAULT
 from bridge.norms.context import Keep
 from bridge.norms.normset import tuned
 from bridge.ports import Adapter, Clock, Node, Store
+from bridge.relay.acts import Acts
 from bridge.relay.appeals import Appeals
 from bridge.relay.cards import Cards
 from bridge.relay.cases import Cases
@@ -126,7 +127,7 @@ class Relay:
         terms: Terms | None = None,
         hands: Hands | None = None,
     ) -> None:
-        """`hands`: whoever carries out the acts of moderators; None: in their room there are cases and nothing else."""
+        """`hands`: who knows the seats and carries out acts; None: this node itself."""
         self._metrics = metrics or Metrics()
         self._store = store
         self._adapters = adapters
@@ -163,7 +164,12 @@ class Relay:
             appeals=appeals,
             knocks=self._knocks,
         )
-        self._room = ModerationRoom(node, store, clock, hands=hands, casework=self.casework, notices=self._notices, echoes=self._echoes)
+        self._acts = Acts(
+            node, store, adapters, clock, crossing=self._crossing, orders=self._orders, cases=self.cases, notices=self._notices
+        )
+        self._room = ModerationRoom(
+            node, store, clock, hands=hands or self._acts, casework=self.casework, notices=self._notices, echoes=self._echoes
+        )
         self._cases_at: datetime | None = None
 
     async def run(self) -> None:
@@ -263,8 +269,8 @@ class Relay:
                 keep = mark_of(content.key)
                 ordered = await self._orders.mark(event, content, keep) if keep is not None else None
                 return ordered if ordered is not None else await self._crossing.cross(event)
-            case Retraction() if content.claimed:
-                return _unseated(event)
+            case Retraction() if await self._acts.is_removal(event, content):
+                return await self._acts.native(event)
             case Retraction():
                 return [*await self._crossing.take_back(event, content), *await self.cases.taken_back(event, content.target)]
             case Profile() if not event.community:
@@ -288,7 +294,7 @@ class Relay:
             case Sanction():
                 return await self._sanctioned(event, content)
             case Lock() | Restoration() | Appointment():
-                return _unseated(event)
+                return await self._acts.native(event)
             case Notice():
                 return [EraseEvent(event.id, "noted")]
             case _:
@@ -314,7 +320,7 @@ class Relay:
         channel = await self._store.directory.channel(event.channel)
         place = channel.place(event.place) if channel is not None else None
         if place is None or not is_vouched(event, place):
-            return _unseated(event)
+            return await self._acts.native(event)
         if sanction.lifted or sanction.whom.protocol != event.place.protocol:
             return [EraseEvent(event.id, "noted")]
         return await self._memberships.left(event, sanction.whom)
@@ -432,11 +438,6 @@ class Relay:
             raise OperatorError(changes.text, remedy="`folkmoot holds list` shows what waits for you.")
         await self._store.journal.commit(changes)
         return hold
-
-
-def _unseated(event: Event) -> list[Change]:
-    text = "Only somebody who holds a seat in this community can do that; nothing was changed."
-    return [PutOmission(Omission(event.id, event.place, "act.no_seat", text)), EraseEvent(event.id, "refused")]
 
 
 def _keep(release: Release, hold: Hold) -> Keep:
