@@ -29,7 +29,7 @@ from bridge.errors import Conflict, OperatorError, Unreachable
 from bridge.logs import logger
 from bridge.model.actor import Actor, ActorKind, Ghost
 from bridge.model.audience import Audience
-from bridge.model.content import Content, Membership, Notice, Profile
+from bridge.model.content import Appointment, Content, Membership, Notice, Profile
 from bridge.model.content.membership import Change as Coming
 from bridge.model.event import Event, Provenance
 from bridge.model.ids import (
@@ -51,6 +51,7 @@ from bridge.model.item import Item
 from bridge.model.logentry import LogEntry
 from bridge.model.place import Channel, Community, History, Join, Place, PlaceKind, moderation_channel
 from bridge.model.record import Follow, Hold, Kept, Record, Wait
+from bridge.model.role import MODERATES
 from bridge.moderation.handles import flaw
 from bridge.moderation.holds import Action
 from bridge.moderation.log import PublicLog
@@ -245,10 +246,24 @@ class Administration:
         return await self._seating.seats((await self._open(handle))[0])
 
     async def role_grant(self, *, handle: str, who: str, role: str, days: int | None, topic: str) -> SeatLine:
-        return await self._seating.grant((await self._open(handle))[0], who, role, days, topic)
+        community, channel = await self._open(handle)
+        line = await self._seating.grant(community, who, role, days, topic)
+        await self._appointed(community, channel, line, ended=False)
+        return line
 
     async def role_end(self, *, handle: str, who: str, role: str) -> SeatLine:
-        return await self._seating.end((await self._open(handle))[0], who, role)
+        community, channel = await self._open(handle)
+        line = await self._seating.end(community, who, role)
+        await self._appointed(community, channel, line, ended=True)
+        return line
+
+    async def _appointed(self, community: Community, channel: Channel, seat: SeatLine, *, ended: bool) -> None:
+        """Those whom the group names as its moderators; the others are the community's own affair."""
+        if seat.role not in MODERATES or seat.actor.protocol != ACTIVITYPUB:
+            return
+        name = f"seat/{seat.actor.id}/{seat.since.isoformat()}/{seat.role}{'/ended' if ended else ''}"
+        event = self._event(community, channel, Appointment(seat.actor, ended=ended), name)
+        await self._store.journal.commit([AppendEvent(event)])
 
     async def community_retire(self, *, handle: str) -> Retirement:
         community, channel = await self._open(handle)

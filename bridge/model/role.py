@@ -19,6 +19,10 @@ class Role(enum.StrEnum):
     ADMIN = "admin"
 
 
+MODERATES = frozenset({Role.MODERATOR, Role.ADMIN})
+"""Those whom a group names as its moderators, so that forum servers give them their buttons."""
+
+
 class Seat(msgspec.Struct, frozen=True):
     """`actor` is a protocol identity, a Matrix user id or an actor's URL, and never a name. `by` gave it: an identity, or `operator`.
 

@@ -164,6 +164,12 @@ class Memberships:
         ghost = await self._store.directory.ghost(target)
         return person_roster(self._node.secret, ghost.of) if ghost is not None and ghost.ended is None else None
 
+    async def appointed(self, event: Event) -> list[Change]:
+        """The community itself gave or ended a seat: the servers that follow its group are told, so that buttons come and go there."""
+        channel = await self._store.directory.channel(event.channel)
+        places = tuple(place for place in channel.places if place.kind is PlaceKind.GROUP) if channel is not None else ()
+        return [*await self._sent(event, places), EndEvent(event.id, "answered")]
+
     async def _answered(self, event: Event, chosen: _Chosen) -> list[Change]:
         """Sent by the place itself or by the community: no norm stands before an answer."""
         channel = await self._store.directory.channel(event.channel)

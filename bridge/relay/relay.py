@@ -51,7 +51,7 @@ from bridge.model.content import (
 from bridge.model.content.membership import Change as Coming
 from bridge.model.content.release import BY_AUTHOR, Ending
 from bridge.model.event import Event, decode
-from bridge.model.ids import EventId, Protocol
+from bridge.model.ids import OURS, EventId, Native, Protocol
 from bridge.model.item import Omission
 from bridge.model.place import moderation_channel
 from bridge.model.record import Hold
@@ -293,6 +293,8 @@ class Relay:
                 return await self.cases.reported(event, content)
             case Sanction():
                 return await self._sanctioned(event, content)
+            case Appointment() if event.author.native == Native(OURS, event.community):
+                return await self._memberships.appointed(event)
             case Lock() | Restoration() | Appointment():
                 return await self._acts.native(event)
             case Notice():

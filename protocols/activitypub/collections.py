@@ -84,7 +84,7 @@ class Collections:
             case "following":
                 return document(request, collection(f"{url}/following", await self._following(ghost), (), ordered=False))
             case "moderators":
-                return document(request, moderators(url, (team_url(url),)))
+                return document(request, moderators(url, (team_url(url), *await self._publication.seated(ghost))))
             case _:
                 return document(request, featured(url, ()))
 

@@ -22,6 +22,7 @@ from bridge.model.ids import ACTIVITYPUB, MATRIX, OURS, CommunityId, EventId, It
 from bridge.model.item import Item
 from bridge.model.place import Community, Join, PlaceKind
 from bridge.model.record import KnownObject
+from bridge.model.role import MODERATES
 from bridge.ports import Clock, Node, Store
 from bridge.refs import Need, Refs, Wire
 from protocols.activitypub.documents import group_actor, instance_actor, person_actor, team_actor
@@ -107,6 +108,13 @@ class Publication:
         """The account of those who look after the group."""
         team = team_of(group)
         return team_actor(self._me, team, group, await self._signers.public(team.native))
+
+    async def seated(self, group: Ghost) -> list[str]:
+        """Whose own server gives them a moderator's buttons. Those of other networks act through the team alone."""
+        now = self._clock.now()
+        held = await self._store.seats.in_community(group.community) if group.community is not None else ()
+        here = [seat.actor for seat in held if seat.role in MODERATES and seat.actor.protocol == ACTIVITYPUB and seat.holds(now)]
+        return [actor.id for actor in dict.fromkeys(here)]
 
     async def _group(self, ghost: Ghost, community: Community) -> Document:
         keys = await self._signers.public(ghost.native)

@@ -49,6 +49,12 @@ class Member(MatrixPerson):
         """Take back anybody's words, as far as one's power in the room goes."""
         await self._ask("PUT", f"/rooms/{quote(room)}/redact/{quote(event)}/{self._transaction()}", {"reason": reason})
 
+    async def empower(self, room: str, user: str, level: int = 50) -> None:
+        """Let somebody take back what others said, and send people out."""
+        path = f"/rooms/{quote(room)}/state/m.room.power_levels"
+        now = await self._ask("GET", path, None)
+        await self._ask("PUT", path, {**now, "users": {**now.get("users", {}), user: level}})
+
     async def upload(self, body: bytes, media_type: str) -> str:
         """A file for the homeserver; its `mxc://` address."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": media_type}

@@ -120,3 +120,42 @@ async def test_the_buttons_of_somebody_without_a_seat_do_nothing(commons: Common
     assert [shown.text for shown in bo.posts(commons.room) if shown.text == ADVERT]
     assert forum.log == []
     assert not [act for act in far.acts() if act["type"] in {"Delete", "Undo", "Block", "Lock"}]
+
+
+async def test_a_moderator_on_a_forum_removes_everywhere_what_somebody_in_the_room_said(
+    commons: Commons, forum: Forum, far: FediverseServer
+) -> None:
+    """S06, up to the appeal."""
+    await commons.steward.empower(commons.room, commons.bot)
+    bo = await commons.member("bo", "Bo")
+    dee = forum.moderator("dee")
+    await dee.follow(commons.group)
+    await commons.reader(far, "sam")
+    await commons.node.command("roles", "grant", HANDLE, dee.id, "moderator")
+    await forum.until(lambda: "appointed" in [what for _, what, _ in forum.log])
+    assert dee.id in forum.seats
+    await bo.say(commons.room, ADVERT)
+    url, post = await forum.until(lambda: post_of(forum, ADVERT))
+    await far.until(lambda: [act for act in far.acts() if act["type"] == "Create"])
+
+    await dee.remove(commons.group, url, "jobs topic please")
+
+    await forum.until(lambda: post.removed)
+    assert forum.log[-1] == (f"{commons.group}/team", "removed", "jobs topic please")
+    gone = {"id": url, "type": "Tombstone"}
+    await far.until(lambda: [act for act in far.received if act["type"] == "Delete" and gone.items() <= act["object"].items()])
+    await bo.until(lambda: not [shown for shown in bo.posts(commons.room) if shown.text == ADVERT], 30)
+    (told,) = await bo.until(lambda: [words for words in bo.told_by(commons.bot) if "taken down" in words], 30)
+    assert "jobs topic please" in told
+    assert "appeal" in told
+    assert "dee" not in told
+    [redaction] = [
+        event["unsigned"]["redacted_because"] for event in await bo.history(commons.room) if "redacted_because" in event["unsigned"]
+    ]
+    assert (redaction["sender"], redaction["content"]["reason"]) == (commons.bot, "moderation: jobs topic please")
+    assert dee.id not in str([act for act in far.received if act["type"] in {"Delete", "Announce"} and "jobs topic" in str(act)])
+    assert disbelieved(forum) == []
+
+    await commons.node.command("roles", "end", HANDLE, dee.id, "moderator")
+    await forum.until(lambda: "dismissed" in [what for _, what, _ in forum.log])
+    assert dee.id not in forum.seats

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.errors import OperatorError
+from bridge.model.content import Appointment
 from bridge.model.ids import ACTIVITYPUB, MATRIX, Native
 from bridge.model.role import Role
 from tests.bridge.relay.house import House
@@ -66,3 +67,16 @@ async def test_what_cannot_be_given_is_refused_by_name(house: House, who: str, r
 async def test_a_seat_that_nobody_holds_cannot_be_ended(house: House) -> None:
     with pytest.raises(OperatorError, match="is no host of commons"):
         await house.administration.role_end(handle="commons", who="@hana:hs.example", role="host")
+
+
+async def test_the_groups_followers_are_told_whom_it_names_as_its_moderators_and_of_nobody_else(house: House) -> None:
+    dee = await house.stranger("dee", "lemmy.example")
+    await house.follow(dee)
+    for who, role in (("@dee@lemmy.example", "moderator"), ("https://b.example/u/bea", "host"), ("@hana:hs.example", "admin")):
+        await house.administration.role_grant(handle="commons", who=who, role=role, days=None, topic="")
+    await house.administration.role_end(handle="commons", who="@dee@lemmy.example", role="moderator")
+    await house.settle()
+    told = [
+        item.event.content for where, item in await house.out() if item.form == "wrap" and where.address == "https://lemmy.example/inbox"
+    ]
+    assert told == [Appointment(dee.native), Appointment(dee.native, ended=True)]
