@@ -61,9 +61,12 @@ _STANDING_WORDS = (
     objects.c.kind == "message",
     objects.c.retracted_at.is_(None),
 )
-_RECENT = _KNOWN.where(*_STANDING_WORDS).order_by(objects.c.ordinal.desc()).limit(bindparam("many"))
-_RECENT_BY = _RECENT.where(objects.c.author == bindparam("author"))
-_COUNT = select(func.count()).select_from(objects).where(*_STANDING_WORDS)
+_FOR_OTHERS = objects.c.audience < int(Audience.DIRECT)
+"""Words of two people are theirs: no list and no number that others see has them in it."""
+
+_NEWEST = _KNOWN.where(*_STANDING_WORDS).order_by(objects.c.ordinal.desc()).limit(bindparam("many"))
+_RECENT, _RECENT_BY = _NEWEST.where(_FOR_OTHERS), _NEWEST.where(objects.c.author == bindparam("author"))
+_COUNT = select(func.count()).select_from(objects).where(*_STANDING_WORDS, _FOR_OTHERS)
 _COUNT_BY = _COUNT.where(objects.c.author == bindparam("author"))
 _SAID_BY = (
     select(objects.c.ordinal, *(column for column in _KNOWN.selected_columns if column.name != "ordinal"))

@@ -16,7 +16,7 @@ portals = Table(
     text("community", "whose norms hold"),
     text("member", "native of our person"),
     text("correspondent", "native of the person elsewhere"),
-    text("stance", "knocks, open or closed"),
+    text("stance", "knocks, open, closed or ended"),
     number("since", "moment of the knock, or of its beginning"),
     text("room", "native of the room, once there is one", null=True),
     flag("begun", "by the member"),

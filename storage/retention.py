@@ -146,7 +146,7 @@ _NOBODY = and_(
     ~exists().where(or_(portals.c.member == actors.c.native, portals.c.correspondent == actors.c.native)),
     ~exists().where(places.c.native == actors.c.native),
 )
-_OLD_KNOCKS = delete(portals).where(portals.c.stance == "knocks", portals.c.since < bindparam("before"))
+_OLD_KNOCKS = delete(portals).where(portals.c.stance == "knocks", portals.c.room.is_(None), portals.c.since < bindparam("before"))
 _OLD_STRANGERS = delete(actors).where(actors.c.at < bindparam("before"), _NOBODY)
 _OLD_UPLOADS = delete(uploads).where(uploads.c.at < bindparam("before"))
 _OLD_PROOFS = delete(withdrawals).where(withdrawals.c.sealed.is_(None), withdrawals.c.due_at < bindparam("before"))

@@ -22,6 +22,8 @@ class Stance(enum.StrEnum):
     OPEN = "open"
     CLOSED = "closed"
     """Never."""
+    ENDED = "ended"
+    """The member left: the next message knocks. What was said can still be taken back."""
 
 
 class Callers(enum.StrEnum):
@@ -45,7 +47,7 @@ class Door(msgspec.Struct, frozen=True):
 
 
 class Portal(msgspec.Struct, frozen=True):
-    """`community` is the one whose norms hold: that of the member's name elsewhere. `room` once there is one. `since`: when it was knocked, or
+    """`community` is the one whose norms hold: that of the member's name elsewhere. `room` once there was one. `since`: when it was knocked, or
     begun; `begun`: by the member."""
 
     id: ChannelId

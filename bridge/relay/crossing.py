@@ -323,7 +323,8 @@ class Crossing:
         current = await self._store.objects.current(known.id)
         key = current.content.key if current is not None and isinstance(current.content, Reaction) else ""
         exact = msgspec.structs.replace(retraction, moderator=owner != event.author.native, key=key)
-        event = msgspec.structs.replace(event, content=exact)
+        private = known.audience is Audience.DIRECT
+        event = msgspec.structs.replace(event, content=exact, audience=known.audience if private else event.audience)
         channel = await self._store.directory.channel(known.channel)
         if channel is None:
             return [gone, EndEvent(event.id, "taken back")]

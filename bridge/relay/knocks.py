@@ -29,7 +29,7 @@ from bridge.model.actor import Actor, ActorKind, Mark
 from bridge.model.content import Command, Message, Notice
 from bridge.model.content.release import Ending, Release
 from bridge.model.event import Event, decode
-from bridge.model.ids import Native, Protocol
+from bridge.model.ids import CommunityId, Native, Protocol
 from bridge.model.item import Omission
 from bridge.model.place import Community, Place, PlaceKind
 from bridge.model.portal import Door, Portal, Stance, channel_of, code_of, portal_id
@@ -103,15 +103,22 @@ class Knocks:
         portal = await self._store.portals.portal(event.channel)
         fresh = await self._fresh(event) if portal is None else None
         standing = portal or fresh
+        if portal is not None and portal.stance is Stance.OPEN and released is Ending.RETURN:
+            released = Ending.RELEASE  # its time is over, but the yes came first
         if standing is None:
             text = "The person it was for is not here any more."
             return [PutOmission(Omission(event.id, event.place, "person.gone", text)), EraseEvent(event.id, "left out")]
         changes = await self._crossing.cross(event, keep=keep, hold=hold, released=released, channel=channel_of(standing))
         waits = next((change.hold for change in changes if isinstance(change, PutHold)), None)
-        if fresh is not None and waits is not None and waits.kind == "knock" and isinstance(event.content, Message):
-            return [*changes, PutPortal(fresh), *await self._knocked(event, event.content, fresh, waits)]
+        is_new = portal is None or portal.stance is Stance.ENDED
+        if is_new and waits is not None and waits.kind == "knock" and isinstance(event.content, Message):
+            knocks = msgspec.structs.replace(standing, stance=Stance.KNOCKS, since=self._clock.now(), begun=False)
+            return [*changes, PutPortal(knocks), *await self._knocked(event, event.content, knocks, waits)]
         if released is Ending.RETURN and portal is not None and portal.stance is Stance.KNOCKS:
-            changes.append(DropPortal(portal.id))
+            # What was said before, in a room they had once, can still be taken back.
+            changes.append(
+                DropPortal(portal.id) if portal.room is None else PutPortal(msgspec.structs.replace(portal, stance=Stance.ENDED))
+            )
         return changes
 
     async def _fresh(self, event: Event) -> Portal | None:
@@ -134,18 +141,17 @@ class Knocks:
     async def left(self, event: Event, person: Native) -> list[Change]:
         """Somebody is out of the room of the two. Without its member there is nobody to hear: whoever writes next knocks."""
         portal = await self._store.portals.portal(event.channel)
-        if portal is None or person not in {portal.member, portal.correspondent}:
+        if portal is None or person != portal.member or portal.stance is not Stance.OPEN:
             return [EraseEvent(event.id, "noted")]
-        return [*self._ended(portal), EraseEvent(event.id, "noted")]
+        return [PutPortal(msgspec.structs.replace(portal, stance=Stance.ENDED)), EraseEvent(event.id, "noted")]
 
-    async def gone(self, person: Native) -> list[Change]:
-        """Their account has ended, and with it every conversation with them."""
-        return [change for portal in await self._store.portals.of(person, MOST_PORTALS) for change in self._ended(portal)]
-
-    def _ended(self, portal: Portal) -> list[Change]:
-        if portal.room is None:
-            return [DropPortal(portal.id)]
-        return [LeaveRoster(place_roster(_room(portal), portal.community), portal.member), DropPortal(portal.id)]
+    async def gone(self, person: Native, community: CommunityId) -> list[Change]:
+        """Their account has ended, and with it every conversation with them; not before all that they said is taken back."""
+        if await self._store.objects.recent(person, community, 1):
+            return []
+        portals = [portal for portal in await self._store.portals.of(person, MOST_PORTALS) if portal.community == community]
+        left = [LeaveRoster(place_roster(_room(portal), community), portal.member) for portal in portals if portal.room is not None]
+        return [*left, *(DropPortal(portal.id) for portal in portals)]
 
     # ------------------------------------------------------------------------------------------------------ what members answer
 
@@ -182,8 +188,8 @@ class Knocks:
                 until = min((hold.due_at for hold in await self._waiting(portal)), default=self._clock.now())
                 return await self._say(asking, "knock.not_now", code=code_of(portal.id), until=until.isoformat())
             case Reply.NEVER:
-                shut = msgspec.structs.replace(portal, stance=Stance.CLOSED, room=None)
-                changes = [*self._ended(portal), PutPortal(shut), *await self._let_go(portal, Ending.RETURN, asking.event.author)]
+                shut = msgspec.structs.replace(portal, stance=Stance.CLOSED)
+                changes = [PutPortal(shut), *await self._let_go(portal, Ending.RETURN, asking.event.author)]
                 return [*changes, *await self._say(asking, "knock.never", code=code_of(portal.id))]
             case _:
                 assert_never(reply)

@@ -215,7 +215,7 @@ class Memberships:
 
     async def _knows(self, community: CommunityId, places: list[Place], person: Native) -> bool:
         store = self._store
-        if await store.objects.count(person, community) or await store.decisions.holds(community, 1, person):
+        if await store.objects.recent(person, community, 1) or await store.decisions.holds(community, 1, person):
             return True
         for protocol in self._adapters:
             ghost = await store.directory.ghost_of(protocol, person)

@@ -276,7 +276,7 @@ class Relay:
             case Profile() if not event.community:
                 return await self._memberships.spread(event, content)
             case Profile() if content.ended:
-                return [*await self._knocks.gone(content.actor.native), *await self._memberships.ended(event, content)]
+                return [*await self._knocks.gone(content.actor.native, event.community), *await self._memberships.ended(event, content)]
             case Profile():
                 return [*await self._crossing.cross(event), *await self._welcomes.refused(event, content, self._clock.now())]
             case Membership():

@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column('community', TEXT, nullable=False, comment='whose norms hold'),
         sa.Column('member', TEXT, nullable=False, comment='native of our person'),
         sa.Column('correspondent', TEXT, nullable=False, comment='native of the person elsewhere'),
-        sa.Column('stance', TEXT, nullable=False, comment='knocks, open or closed'),
+        sa.Column('stance', TEXT, nullable=False, comment='knocks, open, closed or ended'),
         sa.Column('since', sa.BigInteger(), nullable=False, comment='moment of the knock, or of its beginning'),
         sa.Column('room', TEXT, nullable=True, comment='native of the room, once there is one'),
         sa.Column('begun', sa.Boolean(), server_default=sa.text('false'), nullable=False, comment='by the member'),

@@ -351,13 +351,33 @@ async def test_the_same_words_twice_are_no_echo_between_two_people(home: House) 
     assert len(await sent_to(home, chi)) == 2
 
 
-async def test_who_leaves_the_room_is_knocked_at_again(home: House) -> None:
+async def test_who_leaves_the_room_is_knocked_at_again_and_can_still_take_back(home: House) -> None:
     chi, room = await opened(home)
+    said = await home.person("bo").say(room, "a word too much")
+    await wait_out(home)
     await home.person("bo").leave(room)
     await home.settle()
-    assert await portal(home, chi) is None
+    assert (await portal(home, chi)).stance is Stance.ENDED
+    cards = [text for text in await home.told("bo") if text.startswith("✉️")]
     await write_to_bo(home, chi, "still there?")
     assert (await portal(home, chi)).stance is Stance.KNOCKS
+    assert len([text for text in await home.told("bo") if text.startswith("✉️")]) == len(cards) + 1
+
+    await home.person("bo").take_back(said)
+    await home.settle()
+    assert Retraction in [type(item.event.content) for item in await sent_to(home, chi)]
+    home.clock.forward(8 * DAY)
+    await home.settle()
+    assert (await portal(home, chi)).stance is Stance.ENDED, "what was said before can still be taken back"
+
+
+async def test_an_account_that_ended_takes_its_private_words_back_and_then_the_conversation_goes(home: House) -> None:
+    chi, _ = await opened(home)
+    await home.follow(chi)
+    await home.receive(chi, {"type": "Delete", "object": chi.native.id})
+    assert await portal(home, chi) is None
+    retracted = [record for record in await home.records() if record.kind == "retraction"]
+    assert [record.ended for record in retracted] == ["crossed"]
 
 
 async def test_private_words_are_in_nothing_that_is_served_or_listed(home: House) -> None:
@@ -369,6 +389,10 @@ async def test_private_words_are_in_nothing_that_is_served_or_listed(home: House
     assert known.audience is Audience.DIRECT
     assert await home.activitypub._publication.note(known.id) is None
     assert await home.activitypub._publication.activity(known.id) is None
+    community = (await home.community()).id
+    assert await home.store.objects.count(None, community) == await home.store.objects.count(BO, community) == 0
+    assert await home.store.objects.recent(None, community, 10) == ()
+    assert len(await home.store.objects.recent(BO, community, 10)) == 1
 
 
 # ----------------------------------------------------------------------------------------------------------------- beginning one
