@@ -20,7 +20,7 @@ from bridge.norms.audience import NORM as AUDIENCE
 from bridge.norms.audience import NOT_CARRIED, closed
 from bridge.norms.context import Context
 from bridge.norms.decision import Decision, Explanation, Finding, Ruling, Rung, Tell, Verdict
-from bridge.norms.norm import Footing, Norm, footing
+from bridge.norms.norm import Footing, Norm, concerns, footing
 from bridge.norms.normset import NormSet
 from bridge.norms.wording import appeal
 
@@ -48,7 +48,7 @@ def judge(event: Event, context: Context, normset: NormSet = DEFAULT) -> Decisio
         # Invariant I6: nothing stands before a deletion, whatever a norm might find.
         free = tuple((place.native, Ruling(Verdict.PASS, event.audience)) for place in context.destinations)
         return Decision(event_id=event.id, norms=normset.version, rulings=free, rung=Rung.ALLOW)
-    asked = [one for one in normset.active if one.enabled and one.scope.covers(event, context)]
+    asked = [one for one in normset.active if one.enabled and concerns(one.norm, event) and one.scope.covers(event, context)]
     found = [Found(one.norm, finding) for one in asked for finding in one.norm.judge(event, context, one.params)]
     found += _not_carried(found, event, context)
     found = [one for one in found if any(one.concerns(place) for place in context.destinations)]

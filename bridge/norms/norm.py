@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 import msgspec
 
+from bridge.model.audience import Audience
 from bridge.model.content import (
     Appointment,
     Boost,
@@ -97,6 +98,16 @@ class Norm(msgspec.Struct, frozen=True):
     @property
     def uses(self) -> str:
         return f"builtin:{self.id}/{self.revision}"
+
+
+BETWEEN_TWO = frozenset({"loops", "N01", "audience", "grace", "N13", "N17"})
+"""Norms that also judge words of two people: the transport, what the people themselves chose, and what persons decided about them. What two say
+to each other is otherwise no community's business; above all no moderator ever looks at it first."""
+
+
+def concerns(norm: Norm, event: Event) -> bool:
+    """Has the norm anything to do with words of this audience?"""
+    return event.audience is not Audience.DIRECT or norm.id in BETWEEN_TWO
 
 
 class Footing(enum.Enum):

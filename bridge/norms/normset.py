@@ -11,7 +11,7 @@ import msgspec
 from bridge.model.event import Event
 from bridge.norms.context import Context
 from bridge.norms.decision import CounterOp
-from bridge.norms.norm import MOST_COUNTERS, Norm, Params
+from bridge.norms.norm import MOST_COUNTERS, Norm, Params, concerns
 from bridge.norms.scope import ALL, Scope
 
 
@@ -62,7 +62,7 @@ class NormSet(msgspec.Struct, frozen=True):
         """What this event adds to, over all norms that are asked about it; a key that two norms name is counted once."""
         found: dict[str, CounterOp] = {}
         for one in self.active:
-            if one.norm.counts is not None and one.enabled and one.scope.covers(event, context):
+            if one.norm.counts is not None and one.enabled and concerns(one.norm, event) and one.scope.covers(event, context):
                 for op in one.norm.counts(event, context, one.params)[:MOST_COUNTERS]:
                     found.setdefault(op.key, op)
         return tuple(found.values())

@@ -29,8 +29,8 @@ class Welcome(Params, frozen=True):
 def judge(event: Event, context: Context, params: Welcome) -> tuple[Finding, ...]:
     """HOLD for a person to look, until they did; then the author is known here."""
     kind = footing(event.content)
-    if kind in (Footing.TAKES_BACK, Footing.INWARD, Footing.SHOWS) or context.origin.person is not None:
-        return ()  # private words knock (N17)
+    if kind in (Footing.TAKES_BACK, Footing.INWARD, Footing.SHOWS):
+        return ()
     if context.released is Ending.RETURN:
         return (Finding(reason=RETURNED, verdict=Verdict.STAY, explain=False),)
     if not _new(context):

@@ -11,10 +11,13 @@ from bridge.model.event import Event
 from bridge.model.ids import ChannelId
 from bridge.model.place import Place, PlaceKind
 from bridge.model.portal import Callers, Stance, far_side
+from bridge.norms import NORMS
 from bridge.norms.context import Context, Keep, Knock, Rank
-from bridge.norms.decision import Verdict
+from bridge.norms.decision import CounterOp, Finding, Reason, Rung, Verdict
 from bridge.norms.judge import judge
 from bridge.norms.knocks import Knocks, is_stranger, may_knock, may_show
+from bridge.norms.norm import Norm
+from bridge.norms.normset import plain
 from tests.bridge.norms.town import BO, COMMONS, GROUP, SAM, at, crossed, edit, follower, member, post, retraction, verdicts
 
 ID = ChannelId("two")
@@ -116,3 +119,20 @@ def test_private_words_enter_no_room_and_no_group_and_public_words_no_conversati
     said = post("Hello Sam", BO, ROOM, audience=Audience.DIRECT)
     assert verdicts(said, at(ROOM, COMMONS, GROUP, keep=Keep.CROSS)) == (STAY, STAY)
     assert verdicts(post("Hello all", SAM, GROUP), at(GROUP, ROOM, FAR)) == (STAY, STAY)
+
+
+def test_nobody_but_the_two_looks_at_private_words_first_whatever_a_community_norms() -> None:
+    """A norm that holds everything for moderators, as a community may have one, has nothing to say here, and counts nothing."""
+
+    def hold(_event: object, _context: object, _params: object) -> tuple[Finding, ...]:
+        return (Finding(reason=Reason("X", "N05.first_contact", Rung.HOLD), verdict=HOLD),)
+
+    def count(_event: object, _context: object, _params: object) -> tuple[CounterOp, ...]:
+        raise AssertionError("private words are counted")
+
+    curious = Norm(id="X", title="Look first", rule="Everything waits.", stage=4, judge=hold, counts=count)
+    norms = plain("test", (*NORMS, curious))
+    opened = door(Knock(stance=Stance.OPEN))
+    assert [ruling.verdict for _, ruling in judge(written(), opened, norms).rulings] == [PASS]
+    assert norms.counts(written(), opened) == ()
+    assert [ruling.verdict for _, ruling in judge(post("Hello", SAM, GROUP), at(GROUP, COMMONS), norms).rulings] == [HOLD]
