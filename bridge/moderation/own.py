@@ -21,6 +21,7 @@ from bridge.model.place import Community, Place, PlaceKind, ceiling
 from bridge.model.portal import Door, Portal
 from bridge.model.record import Hold, KnownObject
 from bridge.model.richtext import RichText
+from bridge.model.role import Seat
 from bridge.moderation.concerning import cases_of, deeds_of
 from bridge.moderation.handles import default_handle
 from bridge.moderation.wording import LEVELS, STATES, counted, notice, room_words
@@ -50,6 +51,7 @@ class Membership(msgspec.Struct, frozen=True):
     community: Community
     consent: Consent | None
     let_in: int = 0
+    seats: tuple[Seat, ...] = ()
 
 
 class Owned(msgspec.Struct, frozen=True):
@@ -160,6 +162,11 @@ def _membership(membership: Membership) -> dict[str, Any]:
             "grace_seconds": consent.grace,
             "since": _moment(consent.since),
         })  # fmt: skip
+    if membership.seats:
+        found["seats"] = [
+            _filled({"role": str(seat.role), "topic": seat.topic or None, "since": _moment(seat.since), "until": _moment(seat.until)})
+            for seat in membership.seats
+        ]
     return found
 
 

@@ -37,11 +37,13 @@ class Own:
         person, store = event.author.native, self._store
         since = datetime.combine(order.since, time(), UTC) if order.since is not None else None
         consents = {consent.community: consent for consent in await store.decisions.consents(person)}
+        seats = await store.seats.held_by(person)
         memberships = []
         for community in await store.directory.communities():
             let_in = await store.decisions.released_count(person, community.id)
-            if community.id in consents or let_in:
-                memberships.append(Membership(community, consents.get(community.id), let_in))
+            held = tuple(seat for seat in seats if seat.community == community.id)
+            if community.id in consents or let_in or held:
+                memberships.append(Membership(community, consents.get(community.id), let_in, held))
         ghosts = [await store.directory.ghost_of(protocol, person) for protocol in self._adapters if protocol != person.protocol]
         posts, more = await self._posts(person, Said(since=since))
         owned = Owned(

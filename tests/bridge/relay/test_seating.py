@@ -80,3 +80,13 @@ async def test_the_groups_followers_are_told_whom_it_names_as_its_moderators_and
         item.event.content for where, item in await house.out() if item.form == "wrap" and where.address == "https://lemmy.example/inbox"
     ]
     assert told == [Appointment(dee.native), Appointment(dee.native, ended=True)]
+
+
+async def test_whoever_asks_what_is_kept_of_them_reads_of_their_seats(house: House) -> None:
+    lena = await house.opted_in("lena")
+    await house.administration.role_grant(handle="commons", who="loopback:lena", role="curator", days=10, topic="garden")
+    await lena.tell_bot("export")
+    await house.settle()
+    told = "\n".join(await house.told("lena"))
+    assert '"role": "curator"' in told
+    assert '"topic": "garden"' in told
