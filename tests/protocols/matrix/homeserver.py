@@ -91,6 +91,8 @@ class Standin:
             "join": self._join,
             "invite": self._invite,
             "leave": self._leave,
+            "ban": self._ban,
+            "unban": self._ban,
             "createRoom": self._create,
             "directory": self._directory,
             "joined_rooms": self._rooms,
@@ -156,6 +158,10 @@ class Standin:
 
     async def _leave(self, _method: str, parts: list[str], user: str, _body: Any) -> web.Response:
         self.members[(parts[1], user)] = ("leave", user)
+        return web.json_response({})
+
+    async def _ban(self, _method: str, parts: list[str], user: str, body: Any) -> web.Response:
+        self.members[(parts[1], body["user_id"])] = ("ban" if parts[2] == "ban" else "leave", user)
         return web.json_response({})
 
     async def _create(self, _method: str, _parts: list[str], user: str, body: Any) -> web.Response:

@@ -11,10 +11,11 @@ import pytest
 
 from bridge.changes import PutChannel, PutCommunity, PutConversation, PutGhost
 from bridge.errors import BadRegistration, BadSetting, Unreachable
-from bridge.model.content import Edit, Notice, Profile, Reaction, Retraction
+from bridge.model.content import Edit, Notice, Profile, Reaction, Retraction, Sanction
 from bridge.model.ids import MATRIX, Native
 from bridge.model.item import Dead, Delivered, Item, Retry, Scope, Skipped
 from bridge.model.place import Community, History, Join, Openness
+from bridge.model.restriction import Measure
 from bridge.model.richtext import from_plain
 from bridge.ports import Adapter
 from bridge.refs import Absent, Need
@@ -174,6 +175,23 @@ async def test_a_ghost_that_was_removed_does_not_come_back(house: House, removed
     assert isinstance(await house.send(item(words("hello"))), Dead)
     assert house.homeserver.count("POST", "/join/") == 0
     assert not house.homeserver.sent
+
+
+async def test_whoever_is_banned_is_sent_out_once_and_may_come_back_when_that_is_lifted(house: House) -> None:
+    """By the bot, so that the ghost's absence is our own doing and ends with the ban; nothing of why is told to the room (N13)."""
+    await house.send(item(words("hello")))
+    ban = item(Sanction(SAM.native, Measure.BAN, reason="adverts"))
+    for _ in range(2):
+        assert await house.send(ban) == Delivered()
+    assert house.homeserver.members[(ROOM.id, SAM_GHOST.native.id)] == ("ban", ME.bot)
+    assert house.homeserver.count("POST", "/ban") == 1
+    assert isinstance(await house.send(item(words("again"))), Dead)
+
+    lifted = item(Sanction(SAM.native, Measure.BAN, lifted=True))
+    for _ in range(2):
+        assert await house.send(lifted) == Delivered()
+    assert house.homeserver.count("POST", "/unban") == 1
+    assert isinstance(await house.send(item(words("back"))), Delivered)
 
 
 async def test_a_ghost_that_is_removed_while_we_believe_it_inside_stays_out(house: House) -> None:
