@@ -15,6 +15,7 @@ from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native
 from bridge.model.item import Item
 from bridge.model.place import PlaceKind
 from bridge.model.portal import Stance, code_of, portal_id
+from storage.schema import metadata
 from tests.bridge.relay.house import NODE, House
 
 BO = Native(LOOPBACK, "bo")
@@ -153,6 +154,43 @@ async def test_never_drops_the_words_and_tells_no_more_than_not_delivered(home: 
     assert len(await home.told("bo")) == cards
     assert len(await home.told("mal")) == 1, "a stranger is told once a day"
     assert (await home.endings("message"))[-1] == "refused"
+
+
+@pytest.mark.parametrize("ending", ["never", "time"])
+async def test_undelivered_words_are_in_no_table_any_more(home: House, ending: str) -> None:
+    mal = await home.stranger("mal")
+    await write_to_bo(home, mal, "unmistakable words")
+    assert await holding(home, "unmistakable") != [], "the search itself works"
+    if ending == "never":
+        await answer(home, "never")
+    else:
+        home.clock.forward(7 * DAY + 1)
+        await home.settle()
+    assert await holding(home, "unmistakable") == []
+
+
+async def holding(home: House, words: str) -> list[str]:
+    """The tables in which these words stand."""
+    found = []
+    for table in metadata.sorted_tables:
+        rows = await home.store.database.read(lambda connection, table=table: str(connection.execute(table.select()).all()))
+        if words in rows:
+            found.append(table.name)
+    return found
+
+
+async def test_files_of_a_knock_are_neither_shown_nor_asked_for_before_the_yes(home: House) -> None:
+    chi = await home.stranger("chi")
+    await acquainted(home, chi)
+    picture = {"type": "Image", "mediaType": "image/png", "url": "https://a.example/garden.png", "name": "The garden"}
+    await write_to_bo(home, chi, "Look", attachment=[picture])
+    (card,) = [text for text in await home.told("bo") if text.startswith("✉️")]
+    assert "garden" not in card
+    assert await home.store.media.upload("https://a.example/garden.png") is None
+    await answer(home, "accept")
+    (item,) = await in_the_room(home, chi)
+    assert isinstance(item.event.content, Message)
+    assert [one.url for one in item.event.content.attachments] == ["https://a.example/garden.png"]
 
 
 async def test_not_now_leaves_it_waiting_and_seven_days_end_it(home: House) -> None:
