@@ -17,7 +17,7 @@ from bridge.model.ids import ACTIVITYPUB, OURS, Native
 from bridge.model.place import Community
 from bridge.moderation.handles import LONGEST, default_handle, flaw
 from bridge.ports import Clock, Directory, Node
-from protocols.activitypub.ids import group_url, native, person_url
+from protocols.activitypub.ids import group_url, native, person_url, team_url
 from protocols.activitypub.signers import Signers
 
 __all__ = ["Ghosts"]
@@ -83,6 +83,8 @@ class Ghosts:
         await self._signers.public(address)
         if of.protocol == OURS:
             kind, name, avatar = ActorKind.GROUP, community.name, None
+            # Those who look after it sign with a key that is in every backup of the group's own.
+            await self._signers.public(native(team_url(address.id)))
         else:
             kind = ActorKind.SERVICE if actor is not None and actor.kind in _AUTOMATED else ActorKind.PERSON
             name, avatar = (actor.name, actor.avatar) if actor is not None else ("", None)
