@@ -8,15 +8,18 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
+from bridge.model.act import Deed
 from bridge.model.case import Case, Outcome, Ruled, Stage
 from bridge.model.content.report import Category
 from bridge.model.record import Hold
 from bridge.model.richtext import RichText
 from bridge.moderation.cases import by_standing, weight
+from bridge.moderation.deciding import NEEDED
+from bridge.moderation.signs import SIGNS
 from bridge.norms.wording import line, moment, sentence
 
 SHORT = 6
-"""Characters of an id that people see and type."""
+"""Characters of an id that people see and type, at the least."""
 
 MOST_LISTED = 10
 """Waiting items listed on one card; beyond that they are counted (4.10: ten cards a day)."""
@@ -60,14 +63,23 @@ _STANDINGS: Mapping[str, tuple[str, str]] = {
     "server": ("server of strangers", "servers of strangers"),
 }
 
-_HINT = (
-    "✅ fine · 🙅 take down · 🔇 limit for 24 h · ⛔ ban · 🔒 lock · 🏷 note · 🔁 undo, or in words: `case {id} nothing`, `case {id} open`"
-)
-_HOLDS_HINT = "`release ID`, `return ID reason`, `hold ID`; with one alone here also ✅ ↩ ⏳ on this card"
+_ON_CASE: Mapping[Deed, str] = {
+    Deed.RELEASE: "fine",
+    Deed.REMOVE: "take down",
+    Deed.LIMIT: "limit for 24 h",
+    Deed.BAN: "ban",
+    Deed.LOCK: "lock",
+    Deed.NOTE: "note",
+    Deed.UNDO: "undo",
+}
+_ON_HOLDS: Mapping[Deed, str] = {Deed.RELEASE: "`release ID`", Deed.RETURN: "`return ID reason`", Deed.HOLD: "`hold ID`"}
+_SIGN_OF = {deed: sign for sign, deed in SIGNS.items()}
 
 
 def short(id_: str) -> str:
-    return id_[:SHORT]
+    """Up to its first digit where the beginning has none, for that tells an id from a word (vocabulary); whole where there is none at all."""
+    digit = next((at for at, letter in enumerate(id_) if letter.isdigit()), len(id_))
+    return id_[: max(SHORT, digit + 1)]
 
 
 def case_card(case: Case) -> RichText:
@@ -85,7 +97,7 @@ def case_card(case: Case) -> RichText:
         rows.append(f"Appealed {moment(case.appeal.at)}" + (f": {RULED[case.appeal.ruled]}" if case.appeal.ruled is not None else ""))
     if case.resolved_elsewhere:
         rows.append("Its author's server says that it has looked")
-    hint = _HINT.replace("{id}", short(case.id)) if case.stage in (Stage.RECEIVED, Stage.SEEN) else ""
+    hint = _case_hint(case) if case.stage in (Stage.RECEIVED, Stage.SEEN) else ""
     if case.stage is Stage.APPEALED:
         hint = f"`case {short(case.id)} stands`, `changed` or `reversed`, by somebody who did not decide it"
     return _laid_out(head, rows, hint, case.url)
@@ -105,7 +117,7 @@ def holds_card(holds: Sequence[Hold], urls: Mapping[str, str], more: int = 0) ->
     hidden = waiting - len(rows)
     if hidden:
         rows.append(f"and {hidden} more: `folkmoot holds list`")
-    return _laid_out(head, rows, _HOLDS_HINT, "")
+    return _laid_out(head, rows, _holds_hint(), "")
 
 
 def cases_card(cases: Sequence[Case]) -> RichText:
@@ -117,6 +129,18 @@ def cases_card(cases: Sequence[Case]) -> RichText:
 
 
 _ENDINGS = {"release": "Appears", "return": "Goes back", "local": "Stays where it is"}
+
+
+def _case_hint(case: Case) -> str:
+    """Only what is carried out is offered."""
+    signs = " · ".join(f"{_SIGN_OF[deed]} {meaning}" for deed, meaning in _ON_CASE.items() if deed in NEEDED)
+    return f"{signs}, or in words: `case {short(case.id)} nothing`, `case {short(case.id)} open`"
+
+
+def _holds_hint() -> str:
+    offered = [deed for deed in _ON_HOLDS if deed in NEEDED]
+    words, signs = ", ".join(_ON_HOLDS[deed] for deed in offered), " ".join(_SIGN_OF[deed] for deed in offered)
+    return f"{words}; with one alone here also {signs} on this card"
 
 
 def raised_words(case: Case) -> str:

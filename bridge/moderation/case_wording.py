@@ -92,7 +92,8 @@ CASE_NOTICES: Mapping[str, str] = {
     "appeal.stands": "Somebody else looked at it again: it stays as it is.\n\n{reason}\n\nThank you for asking. That is the last word on it here.",
     "appeal.changed": "Somebody else looked at it again and changed it.\n\n{reason}\n\nThat is the last word on it here.",
     "appeal.reversed": (
-        "Somebody else looked at it again and took it back.\n\n{reason}\n\nIt is put back wherever we can. We are sorry for the trouble it made."
+        "Somebody else looked at it again and took it back.\n\n{reason}\n\n"
+        "We do not put words back by ourselves: you can say it again. We are sorry for the trouble it made."
     ),
     "appeal.unlooked": "Nobody could look at your appeal in time, so it stays as it is. You can write to the people who look after the community.",
     "why.nothing": "Nothing was decided about anything of yours in the last 90 days.",

@@ -27,6 +27,7 @@ _KINDS = {
     knocks.KNOCK.code: "knock",
     welcome.FIRST.code: "review",
     consent.ASK.code: "ask",
+    consent.LATE.code: "ask",
     grace.PARENT.code: "parent",
     grace.TARGET.code: "parent",
     grace.GRACE.code: "grace",

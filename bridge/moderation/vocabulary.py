@@ -15,6 +15,9 @@ __all__ = ["SAID", "Said", "Unread", "read"]
 SAID = {str(deed): deed for deed in (Deed.RELEASE, Deed.RETURN, Deed.REMOVE)}
 """The words that are carried out from a line."""
 
+WHOLE_ID = 26
+"""Characters of an id of ours (`ids.derive`)."""
+
 LONGEST_LINE = 2_000
 LONGEST_REASON = 300
 _NORM = "norm:"
@@ -58,5 +61,7 @@ def read(line: str, *, answers: bool = False) -> Said | Unread | None:
 
 def _is_name(word: str) -> bool:
     """A link, an id of ours or the beginning of one, or what a network calls a thing."""
-    plain = word.isascii() and 6 <= len(word) <= 64 and word.isalnum() and any(letter.isdigit() for letter in word)
+    plain = (
+        word.isascii() and 6 <= len(word) <= 64 and word.isalnum() and (any(letter.isdigit() for letter in word) or len(word) >= WHOLE_ID)
+    )
     return word.startswith(("https://", "http://", "$")) or ":" in word or plain

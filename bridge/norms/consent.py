@@ -2,11 +2,14 @@
 
 Norms.md N01, precedence: (1) markers on the account, (2) markers on the message, (3) the room, (4) the community, (5) off. On the fediverse
 the yes is addressing the community; `off` said aloud, and the markers, hold there too for everything outside that network.
+
+What was said long ago, because the node or the server was down meanwhile, asks first: the talk has moved on (3.11, S27).
 """
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Annotated
 
 from bridge.model.actor import Mark
@@ -24,6 +27,7 @@ ACCOUNT = Reason("N01", "N01.account_marker", Rung.LOCAL)
 KEPT = Reason("N01", "N01.kept", Rung.LOCAL)
 KEPT_EDIT = Reason("N01", "N01.kept_edit", Rung.LOCAL)
 ASK = Reason("N01", "N01.ask", Rung.HOLD)
+LATE = Reason("N01", "N01.late", Rung.HOLD)
 ASK_SIGN = Reason("N01", "N01.ask_sign", Rung.LOCAL)
 UNANSWERED = Reason("N01", "N01.unanswered", Rung.LOCAL)
 QUIET = Reason("N01", "N01.quiet", Rung.ALLOW)
@@ -37,9 +41,10 @@ _BANG = re.compile(r"\s*!local(?!\w)", re.IGNORECASE)
 
 
 class Consented(Params, frozen=True):
-    """`ask_ttl` in seconds: an unanswered question keeps the words at home after it."""
+    """In seconds. `ask_ttl`: an unanswered question keeps the words at home after it. `late_after`: older words ask before they cross."""
 
     ask_ttl: Annotated[int, span(HOUR, 7 * DAY)] = 24 * HOUR
+    late_after: Annotated[int, span(HOUR, 30 * DAY)] = 48 * HOUR
 
 
 def judge(event: Event, context: Context, params: Consented) -> tuple[Finding, ...]:
@@ -95,7 +100,7 @@ def _said(event: Event, context: Context, params: Consented, kind: Footing, away
         case Footing.REACTS | Footing.SHOWS:
             return _wordless(event, state, away)
         case _:
-            return _words(context, params, state, away)
+            return _words(event, context, params, state, away)
 
 
 def _state(consent: Consent | None, place: Native, *, needed: bool) -> Crossing:
@@ -107,15 +112,23 @@ def _state(consent: Consent | None, place: Native, *, needed: bool) -> Crossing:
     return Crossing.ON if state is Crossing.OFF and not needed and not spoken else state
 
 
-def _words(context: Context, params: Consented, state: Crossing, away: frozenset[Native] | None) -> list[Finding]:
+def _words(event: Event, context: Context, params: Consented, state: Crossing, away: frozenset[Native] | None) -> list[Finding]:
     if state is Crossing.OFF:
         return [_stay(OFF, away)]
-    if state is Crossing.ASK:
-        # Only the author's own tap ends an ask with a yes: a second judgement without one keeps the words at home.
-        if ASK.code in context.waits:
-            return [_stay(UNANSWERED, away)]
-        return [Finding(reason=ASK, verdict=Verdict.HOLD, places=away, wait=params.ask_ttl, on_expiry=Ending.LOCAL)]
+    # Only the author's own tap ends an ask with a yes: a second judgement without one keeps the words at home.
+    if LATE.code in context.waits or (state is Crossing.ASK and ASK.code in context.waits):
+        return [_stay(UNANSWERED, away)]
+    asks = ASK if state is Crossing.ASK else LATE if _is_late(event, context, params) else None
+    if asks is not None:
+        return [Finding(reason=asks, verdict=Verdict.HOLD, places=away, wait=params.ask_ttl, on_expiry=Ending.LOCAL)]
     return _ceiling(state, away)
+
+
+def _is_late(event: Event, context: Context, params: Consented) -> bool:
+    """Did it come to us late? What we let wait ourselves did not, and who addressed a group is read there already."""
+    if not context.author.needs_consent or context.waits:
+        return False
+    return context.now - event.at > timedelta(seconds=params.late_after)
 
 
 def _revision(context: Context, consent: Consent | None, state: Crossing, away: frozenset[Native] | None) -> list[Finding]:

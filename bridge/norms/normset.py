@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import hashlib
 from collections.abc import Iterable
 
@@ -15,16 +14,8 @@ from bridge.norms.norm import MOST_COUNTERS, Norm, Params, concerns
 from bridge.norms.scope import ALL, Scope
 
 
-class OnError(enum.StrEnum):
-    """What happens to an event that a norm could not be asked about (norms.md 3.4)."""
-
-    HOLD = "hold"
-    ALLOW = "allow"
-    STAY = "stay"
-
-
 class Active(msgspec.Struct, frozen=True):
-    """One norm with its parameters. `simulate`: it is asked, and only "would have" is noted. `title`, `rule` and `why` by language, where the
+    """One norm with its parameters. `title`, `rule` and `why` by language, where the
     community has its own words; `said` from when, `review_by` and `decision` are shown with it.
     """
 
@@ -32,8 +23,6 @@ class Active(msgspec.Struct, frozen=True):
     params: Params = Params()
     enabled: bool = True
     scope: Scope = ALL
-    simulate: bool = False
-    on_error: OnError = OnError.HOLD
     title: tuple[tuple[str, str], ...] = ()
     rule: tuple[tuple[str, str], ...] = ()
     why: tuple[tuple[str, str], ...] = ()
@@ -77,7 +66,7 @@ def normset(version: str, active: Iterable[Active]) -> NormSet:
 
 def _line(one: Active) -> bytes:
     said = {"id": one.id, "uses": one.norm.uses, "params": one.params, "enabled": one.enabled, "scope": one.scope}
-    return msgspec.json.encode({**said, "simulate": one.simulate, "on_error": one.on_error}, order="deterministic")
+    return msgspec.json.encode(said, order="deterministic")
 
 
 def tuned(norms: NormSet, id: str, **params: object) -> NormSet:  # noqa: A002  (as in norm files)

@@ -74,6 +74,12 @@ WORDS: Mapping[str, Words] = {
         "Without a yes by {until} it stays where it is. `!cross off` stops the questions.",
         "!cross this",
     ),
+    "N01.late": Words(
+        "It reached the bridge long after it was said, so its author is asked first.",
+        "⏳ May this still cross?\n\nYou wrote it a good while ago, and it reached us only now ({norm}). For yes, answer it with `!cross this` "
+        "or put the megaphone on it. Without a yes by {until} it stays where it is.",
+        "!cross this",
+    ),
     # Audience.
     "audience.author": Words("Its author chose a smaller circle than everybody."),
     "audience.room": Words("The room is not open to everybody, so what is said there travels no further than its circle."),

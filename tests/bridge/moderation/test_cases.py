@@ -6,16 +6,20 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from hypothesis import settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from bridge.model.act import Deed
 from bridge.model.case import Case, CaseId, Outcome, Raised, Ruled, Settlement, Stage
 from bridge.model.content.report import Category
-from bridge.model.ids import MATRIX, OURS, CommunityId, Native, ObjectId
+from bridge.model.ids import MATRIX, OURS, CommunityId, Native, ObjectId, derive
 from bridge.moderation import cases as life
-from bridge.moderation.cards import case_card
+from bridge.moderation.cards import case_card, short
 from bridge.moderation.cases import Refused, Subject
+from bridge.moderation.deciding import NEEDED
+from bridge.moderation.signs import SIGNS
+from bridge.moderation.vocabulary import WHOLE_ID, Said, read
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 BO, ANA, DEE, GUS, HANA = (Native(MATRIX, f"@{name}:hs.example") for name in ("bo", "ana", "dee", "gus", "hana"))
@@ -152,6 +156,20 @@ def test_a_card_names_nobody_but_says_what_a_first_look_needs() -> None:
     assert "a threat" in card.plain
     assert "1 known member, 1 server of strangers (weight 2)" in card.plain
     assert "he &lt;b&gt;means&lt;/b&gt; it" in card.html
+
+
+def test_a_card_offers_only_signs_that_are_carried_out() -> None:
+    words = case_card(opened(hand(ANA))).plain
+    assert {deed for sign, deed in SIGNS.items() if sign in words} == (set(NEEDED) - {Deed.RETURN}) & set(SIGNS.values())
+
+
+@given(st.binary(min_size=20, max_size=20).map(lambda seed: derive(seed, "event")))
+@example("a" * WHOLE_ID)
+def test_every_id_on_a_card_can_be_typed(id_: str) -> None:
+    """Six letters of base32 have no digit three times in ten, and were taken for a word."""
+    shown = short(id_)
+    assert read(f"release {shown}") == Said(Deed.RELEASE, shown)
+    assert read(f"release {shown} welcome", answers=True) == Said(Deed.RELEASE, shown, reason="welcome")
 
 
 class CaseLife(RuleBasedStateMachine):

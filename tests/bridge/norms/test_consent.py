@@ -12,6 +12,7 @@ from bridge.model.content.membership import Change
 from bridge.model.content.message import ContentNote, Message
 from bridge.model.content.release import Ending
 from bridge.model.richtext import from_plain
+from bridge.moderation.holds import hold_of
 from bridge.norms.consent import UNLINK
 from bridge.norms.context import Crossing, Keep, Rank
 from bridge.norms.decision import Verdict
@@ -247,3 +248,44 @@ def test_who_is_off_comes_and_goes_unseen() -> None:
     assert judge(coming(Change.JOIN, BO, COMMONS), at(COMMONS, GROUP, author=member(Crossing.OFF))).strictest is STAY
     assert judge(coming(Change.JOIN, BO, COMMONS), at(COMMONS, GROUP, author=member(Crossing.ASK))).strictest is STAY
     assert judge(coming(Change.FOLLOW), at(GROUP, GROUP, author=follower(Rank.VISITOR))).strictest is PASS
+
+
+class TestLate:
+    """S27: what was said long ago, while the node was down, asks before it crosses."""
+
+    LONG_AGO = T0 - timedelta(hours=49)
+
+    def test_words_that_come_two_days_late_ask_their_author_first(self) -> None:
+        decision = judge(post(at=self.LONG_AGO), at(COMMONS, GROUP))
+        ruling = decision.ruling(GROUP.native)
+        assert ruling is not None
+        assert (ruling.verdict, ruling.until, ruling.on_expiry) == (HOLD, T0 + timedelta(hours=24), Ending.LOCAL)
+        assert decision.explanation is not None
+        assert (decision.explanation.code, decision.explanation.appeal) == ("N01.late", "!cross this")
+        hold = hold_of(post(at=self.LONG_AGO), decision, T0)
+        assert hold is not None
+        assert hold.kind == "ask", "nobody but its author lets it cross"
+
+    def test_words_that_come_a_day_late_just_cross(self) -> None:
+        assert verdicts(post(at=T0 - timedelta(hours=47)), at(COMMONS, GROUP)) == (PASS,)
+
+    def test_only_the_authors_own_tap_lets_late_words_cross(self) -> None:
+        waits = frozenset({"N01.late"})
+        late = post(at=self.LONG_AGO)
+        assert judge(late, at(COMMONS, GROUP, waits=waits, released=Ending.RELEASE, keep=Keep.CROSS)).strictest is PASS
+        assert judge(late, at(COMMONS, GROUP, waits=waits)).strictest is STAY
+        assert judge(late, at(COMMONS, GROUP, waits=waits, released=Ending.LOCAL)).strictest is STAY
+
+    def test_what_we_let_wait_ourselves_is_not_late(self) -> None:
+        waited = at(COMMONS, GROUP, waits=frozenset({"N05.media"}), released=Ending.RELEASE)
+        assert judge(post(at=self.LONG_AGO), waited).strictest is PASS
+
+    def test_who_addressed_the_group_is_not_asked(self) -> None:
+        assert verdicts(reply(GUS, GROUP), at(GROUP, COMMONS, now=T0 + timedelta(days=5))) == (PASS,)
+
+    def test_a_late_deletion_is_not_asked_about(self) -> None:
+        assert verdicts(retraction(), at(COMMONS, GROUP, now=T0 + timedelta(days=5))) == (PASS,)
+
+    def test_who_is_off_is_not_asked_about_late_words_either(self) -> None:
+        decision = judge(post(at=self.LONG_AGO), at(COMMONS, GROUP, author=member(Crossing.OFF)))
+        assert (decision.strictest, decision.explanation) == (STAY, None)
