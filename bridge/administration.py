@@ -31,6 +31,7 @@ from bridge.model.actor import Actor, ActorKind, Ghost
 from bridge.model.audience import Audience
 from bridge.model.content import Appointment, Content, Membership, Notice, Profile
 from bridge.model.content.membership import Change as Coming
+from bridge.model.content.release import OPERATOR
 from bridge.model.event import Event, Provenance
 from bridge.model.ids import (
     ACTIVITYPUB,
@@ -79,8 +80,6 @@ from bridge.streams import DeadLetter, Entry
 
 __all__ = ["Administration"]
 
-OPERATOR = "operator"
-"""Who decided, on record, when it was done on the command line."""
 
 _EVER = timedelta(days=36_500)
 _LETTERS = 10_000

@@ -12,10 +12,12 @@ from datetime import datetime
 import msgspec
 
 from bridge.model.content import tag_of
-from bridge.model.event import Event, object_of
+from bridge.model.content.release import OPERATOR, Release
+from bridge.model.event import Event, decode, object_of
 from bridge.model.ids import derive
 from bridge.model.logentry import AUTOMATIC, GENESIS, Doing, LogEntry, Names, chained
 from bridge.model.place import Join, Place, PlaceKind
+from bridge.model.record import Hold
 from bridge.norms.decision import Decision, Reason, Rung, Verdict
 
 FEWEST = 5
@@ -72,6 +74,22 @@ def automatic(event: Event, decision: Decision, *, standing: str, place: Place, 
     )
     names = Names(whom=event.author.native, event=event.id, object=object_of(event), code=reason.code)
     return LogEntry(derive(secret, "log", "decision", event.id, reason.code), event.community, now, doing, names)
+
+
+def ended(hold: Hold, release: Release, *, now: datetime, secret: bytes) -> LogEntry | None:
+    """The line of a wait for a person that time or the operator ended; None where nobody's business, or a moderator's own line says it."""
+    if hold.kind != "review" or release.by not in ("", OPERATOR):
+        return None
+    waited = decode(hold.body)
+    doing = Doing(
+        effect=str(release.ending),
+        by=release.by or AUTOMATIC,
+        norm=hold.code.partition(".")[0],
+        item=tag_of(waited.content),
+        platform=hold.author.protocol,
+    )
+    names = Names(whom=hold.author, event=hold.event_id, object=hold.object, reason=release.reason, code=hold.code)
+    return LogEntry(derive(secret, "log", "ended", hold.event_id, hold.since.isoformat()), hold.community, now, doing, names)
 
 
 def place_class(place: Place) -> str:

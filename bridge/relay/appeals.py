@@ -33,7 +33,7 @@ MOST_TOLD = 5
 
 REMEMBERED = timedelta(days=90)
 
-_SILENT = frozenset({"report", "appeal", f"case {Outcome.NOTHING}", f"case {Outcome.REFER}"})
+_SILENT = frozenset({"report", "appeal", "release", f"case {Outcome.NOTHING}", f"case {Outcome.REFER}"})
 """Lines of the log that changed nothing for whoever they concern."""
 
 _RULED: Mapping[Ruled, str] = {

@@ -12,6 +12,7 @@ from typing import assert_never
 import msgspec
 
 from bridge.changes import (
+    AppendLog,
     Change,
     EndEvent,
     EndHold,
@@ -58,6 +59,7 @@ from bridge.model.record import Hold
 from bridge.model.withdrawal import Terms
 from bridge.moderation.commands import GRACES, mark_of
 from bridge.moderation.holds import Action, Refused
+from bridge.moderation.log import ended
 from bridge.moderation.native import is_vouched
 from bridge.moderation.raising import is_flag
 from bridge.norms import DEFAULT
@@ -128,6 +130,7 @@ class Relay:
         hands: Hands | None = None,
     ) -> None:
         """`hands`: who knows the seats and carries out acts; None: this node itself."""
+        self._secret = node.secret
         self._metrics = metrics or Metrics()
         self._store = store
         self._adapters = adapters
@@ -347,6 +350,9 @@ class Relay:
         changes = await cross(waiting, keep=_keep(release, hold), hold=hold, released=release.ending)
         if not any(isinstance(change, EndHold) for change in changes):
             changes.append(EndHold(hold.event_id, release.ending, self._clock.now()))
+        entry = ended(hold, release, now=self._clock.now(), secret=self._secret)
+        if entry is not None:
+            changes.append(AppendLog(entry))
         _log.info("hold.released", event_id=hold.event_id, community=hold.community, kind=hold.kind, outcome=str(release.ending))
         return [*changes, EndEvent(event.id, "answered")]
 

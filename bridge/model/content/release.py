@@ -11,6 +11,9 @@ from bridge.model.ids import EventId
 BY_AUTHOR = "author"
 """`Release.by` of a wait that its author ended; judging it again, `context.keep` is CROSS."""
 
+OPERATOR = "operator"
+"""`Release.by` of a wait that whoever runs the node ended."""
+
 
 class Ending(enum.StrEnum):
     RELEASE = "release"

@@ -263,3 +263,37 @@ async def test_a_bug_of_ours_costs_one_event_and_is_told(house: House, monkeypat
     failed = [record for record in await house.records() if record.ended == "failed"]
     assert len(failed) == 1
     assert failed[0].omissions[0].code == "invariant"
+
+
+async def log_of(house: House) -> list[tuple[str, str, str]]:
+    """Effect, by whom, and the norm, of every line."""
+    entries = await house.store.log.entries((await house.community()).id, 0, 100)
+    return [(entry.doing.effect, entry.doing.by, entry.doing.norm) for entry in entries]
+
+
+async def test_a_wait_that_the_operator_ends_is_in_the_log(house: House) -> None:
+    sam, ida = await house.stranger("sam"), await house.stranger("ida", "b.example")
+    for one in (sam, ida):
+        await house.follow(one)
+        await house.post(one, "hello from afar")
+    before = await log_of(house)
+    await house.administration.release(id=next(hold for hold in await house.holds() if hold.author == sam.native).event_id)
+    await house.settle()
+    await house.administration.return_(id=(await house.holds())[0].event_id, reason="Please say hello first.")
+    await house.settle()
+    assert (await log_of(house))[len(before) :] == [("release", "operator", "N05"), ("return", "operator", "N05")]
+    (line, *_) = await house.store.log.concerning(ida.native, 10)
+    assert line.names is not None
+    assert line.names.reason == "Please say hello first."
+
+
+async def test_a_wait_that_time_ends_is_in_the_log_and_nothing_is_said_twice(house: House) -> None:
+    sam = await house.stranger("sam")
+    await house.follow(sam)
+    await house.post(sam, "hello from afar")
+    before = await log_of(house)
+    ending = (await house.holds())[0].on_expiry
+    house.clock.forward(8 * 86_400)
+    await house.settle()
+    assert await house.holds() == []
+    assert (await log_of(house))[len(before) :] == [(str(ending), "automatic", "N05")]

@@ -94,7 +94,7 @@ class TestExport:
         about, decisions, posts = await documents(house, "gus")
         assert about["communities"] == [{"community": "commons", "posts_let_in": 1}]
         assert [one["text"] for one in posts["posts"]] == ["hello, I am new here"]
-        assert [one["what"] for one in decisions["decisions"]] == ["it waited for a person"]
+        assert [one["what"] for one in decisions["decisions"]] == ["it was let in", "it waited for a person"]
 
     async def test_asked_for_in_a_room_it_is_given_in_private_and_the_words_are_not_carried(self, house: House) -> None:
         lena = await house.opted_in("lena")
