@@ -80,7 +80,6 @@ from bridge.streams import DeadLetter, Entry
 
 __all__ = ["Administration"]
 
-
 _EVER = timedelta(days=36_500)
 _LETTERS = 10_000
 

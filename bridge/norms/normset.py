@@ -15,8 +15,8 @@ from bridge.norms.scope import ALL, Scope
 
 
 class Active(msgspec.Struct, frozen=True):
-    """One norm with its parameters. `title`, `rule` and `why` by language, where the
-    community has its own words; `said` from when, `review_by` and `decision` are shown with it.
+    """One norm with its parameters. `title`, `rule` and `why` by language, where the community has its own words; `since` when,
+    `review_by` and `decision` are shown with it.
     """
 
     norm: Norm

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from bridge.model.content import Message
 from bridge.model.ids import LOOPBACK
 from bridge.model.portal import Stance, code_of
 from tests.bridge.relay.house import House
 from tests.bridge.relay.test_knocks import acquainted, answer, in_the_room, portal, sent_to, wait_out, write_to_bo
-
-
-@pytest.fixture
-async def home() -> AsyncIterator[House]:
-    house = await House.open()
-    await house.opted_in("bo")
-    yield house
-    await house.store.close()
 
 
 async def cards(home: House) -> list[str]:

@@ -134,6 +134,12 @@ class House:
         return actor
 
     async def receive(self, actor: Actor, activity: dict[str, Any]) -> str:
+        """As the inbox commits what is signed, and read at once; returns the activity's id."""
+        id_ = await self.accept(actor, activity)
+        await self.settle()
+        return id_
+
+    async def accept(self, actor: Actor, activity: dict[str, Any]) -> str:
         """As the inbox commits what is signed; returns the activity's id."""
         number = next(self._numbers)
         full = {"id": f"https://{actor.host}/a/{number}", "actor": actor.native.id, "to": [PUBLIC], **activity}
@@ -141,7 +147,6 @@ class House:
         key = derive(NODE.secret, "intake", ACTIVITYPUB, str(full["id"]))
         entry = Intake(key, actor.host, ACTIVITYPUB, "activity", body, self.clock.now(), signer=actor.native.id)
         await self.store.journal.accept([entry])
-        await self.settle()
         return str(full["id"])
 
     async def follow(self, actor: Actor) -> str:
@@ -149,6 +154,12 @@ class House:
 
     async def post(self, actor: Actor, text: str, *, reply_to: str | None = None, **more: Any) -> str:
         """A public post addressed to the group; returns the note's id."""
+        activity = await self.create(actor, text, **({"inReplyTo": reply_to} if reply_to else {}), **more)
+        await self.receive(actor, activity)
+        return str(activity["object"]["id"])
+
+    async def create(self, actor: Actor, text: str, **more: Any) -> dict[str, Any]:
+        """The Create of a public post addressed to the group, published now."""
         group = (await self.group()).native.id
         url = f"https://{actor.host}/o/{next(self._numbers)}"
         note = {
@@ -159,11 +170,9 @@ class House:
             "cc": [group],
             "content": f"<p>{text}</p>",
             "published": self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-            **({"inReplyTo": reply_to} if reply_to else {}),
             **more,
         }
-        await self.receive(actor, {"type": "Create", "object": note, "cc": [group]})
-        return url
+        return {"type": "Create", "object": note, "cc": [group]}
 
     async def known(self, actor: Actor) -> Actor:
         """They followed, posted, and were let in."""
