@@ -10,6 +10,7 @@ from bridge.model.ids import ACTIVITYPUB, LOOPBACK, Native
 from bridge.refs import Refs, Wire
 from protocols.activitypub.ids import PUBLIC
 from tests.bridge.relay.house import House
+from tests.bridge.relay.test_casework import direct
 
 
 async def test_a_follow_is_accepted_at_once_and_the_follower_hears_what_comes(house: House) -> None:
@@ -297,3 +298,11 @@ async def test_a_wait_that_time_ends_is_in_the_log_and_nothing_is_said_twice(hou
     await house.settle()
     assert await house.holds() == []
     assert (await log_of(house))[len(before) :] == [(str(ending), "automatic", "N05")]
+
+
+async def test_being_let_in_is_nothing_to_appeal(house: House) -> None:
+    sam = await house.known(await house.stranger("sam"))
+    await house.receive(sam, direct(sam, (await house.group()).native.id, "why"))
+    (told,) = [text for text in await house.told("sam") if "Answer `appeal" in text]
+    assert "it waited for a person" in told
+    assert "it was let in" not in told
